@@ -24,6 +24,11 @@ class AddonsPlugin:
         registrar.importer(
             "controlnet", factory="latelier_addons.controlnet.importer:ControlNetImporter"
         )
+        registrar.adapter_kind(
+            "lycoris",
+            factory="latelier_addons.lycoris.adapter:Lycoris",
+            config="latelier_addons.lycoris.configs:LycorisConfig",
+        )
 
 
 plugin = AddonsPlugin()

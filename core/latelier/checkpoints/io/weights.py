@@ -24,19 +24,30 @@ from latelier.io.hashing import sha256_of
 M = TypeVar("M", bound=nn.Module)
 
 
-def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> str:
+def write_weights(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> str:
     """Write tensors atomically as safetensors and return the SHA-256 of the file.
+
+    metadata: texts in the header of the file, by name.
 
     Raises:
         OSError: the file cannot be written; nothing is left of it.
     """
     with atomic_file(path) as temporary:
-        save_tensors(temporary, tensors, path)
+        save_tensors(temporary, tensors, path, metadata)
         return sha256_of(temporary)
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], final: Path | None = None) -> None:
+def save_tensors(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    final: Path | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write tensors as safetensors, not atomically; errors name the path `final`, if there is one.
+
+    metadata: texts in the header of the file, by name.
 
     Raises:
         OSError: the file cannot be written.
@@ -44,7 +55,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], final: Path | None =
     path.touch()
     mode = path.stat().st_mode  # save_file would leave a file that only its owner can read
     try:
-        save_file(_without_shared_storage(tensors), path)
+        save_file(_without_shared_storage(tensors), path, dict(metadata or {}) or None)
     except SafetensorError as error:
         raise _os_error(error, final or path) from None
     path.chmod(mode)

@@ -17,15 +17,16 @@ _PARTS = {
 _KEY = re.compile("(.+?)(?:" + "|".join(f"(?P<{n}>{p})" for n, p in _PARTS.items()) + ")")
 
 _OTHER_KINDS = {
+    "OFT": re.compile(r"\.oft_(?:blocks|diag|R|r\b)"),
+    "BOFT": re.compile(r"\.boft_"),
+    "(IA)^3": re.compile(r"\.on_input$"),
     "LoHa": re.compile(r"\.hada_[wt]\d"),
     "LoKr": re.compile(r"\.lokr_[wt]\d"),
     "DoRA": re.compile(r"\.dora_scale$|\.lora_magnitude_vector"),
-    "OFT": re.compile(r"\.oft_(?:blocks|diag|R)"),
-    "(IA)^3": re.compile(r"\.on_input$"),
     "GLoRA": re.compile(r"\.[ab][12]\.weight$"),
     "set of whole differences": re.compile(r"\.diff(?:_b)?$|\.w_norm$|\.b_norm$"),
 }
-"""Other kinds of changes -> what the names of their tensors end with."""
+"""Other kinds of changes -> what the names of their tensors end with; the rarest first."""
 
 _PROJECTIONS = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 """Early diffusers' names of the projections in text encoders -> those of the layers."""
@@ -53,11 +54,14 @@ def parse_key(name: str) -> LoraKey | None:
 
 
 def find_other_kind(names: Iterable[str]) -> str | None:
-    """Return which other kind of change some tensors are by their names; None: none of them is."""
-    for name in names:
-        for kind, ending in _OTHER_KINDS.items():
-            if ending.search(name):
-                return kind
+    """Return which other kind of change some tensors are by their names; None: none of them is.
+
+    Of several kinds it is the rarest.
+    """
+    found = list(names)
+    for kind, ending in _OTHER_KINDS.items():
+        if any(map(ending.search, found)):
+            return kind
     return None
 
 

@@ -42,35 +42,60 @@ class PeftScales:
             raise ModelFileError(f"{path}: its '{_METADATA}' is no JSON: {error}") from None
         return cls(config if isinstance(config, dict) else {}, path)
 
+    def metadata(self) -> dict[str, str]:
+        """Return what the header of a file has to hold, so that these scales are read from it."""
+        return {_METADATA: json.dumps(self._config)} if self._config else {}
+
     def alpha(self, layer: str, rank: int) -> float:
         """Return the alpha of a layer, by its name in the file; the rank if none is known.
 
         Raises:
             ModelFileError: it is no finite number, or a pattern is no regular expression.
         """
+        prefix = self._prefix(layer)
+        # the fields are those of LoRA, or those of LoHa and LoKr
+        field = "lora_alpha" if f"{prefix}lora_alpha" in self._config else "alpha"
+        alpha = self._find(layer, field, "alpha_pattern", rank)
+        # rank-stabilized LoRA (arXiv:2312.03732) divides by the root of the rank
+        return alpha * math.sqrt(rank) if self._config.get(f"{prefix}use_rslora") else alpha
+
+    def rank(self, layer: str) -> int | None:
+        """Return the rank of a layer, by its name in the file; None if it is not known.
+
+        Raises:
+            ModelFileError: it is no positive number, or a pattern is no regular expression.
+        """
+        rank = self._find(layer, "r", "rank_pattern", 0)
+        if rank < 0:
+            raise ModelFileError(f"{self._path}: expected a positive number as r, got {rank}")
+        return int(rank) or None
+
+    def _prefix(self, layer: str) -> str:
+        """Return what fields for the component of a layer begin with."""
         component = layer.partition(".")[0]
-        prefix = f"{component}." if f"{component}.lora_alpha" in self._config else ""
+        return f"{component}." if f"{component}.lora_alpha" in self._config else ""
+
+    def _find(self, layer: str, field: str, pattern_field: str, default: float) -> float:
+        """Return a number of a layer: that of the first pattern that matches, or of a field."""
+        prefix = self._prefix(layer)
         name = layer.removeprefix("base_model.model.").removeprefix(prefix)
-        patterns = self._config.get(f"{prefix}alpha_pattern")
-        found = self._config.get(f"{prefix}lora_alpha", rank)
-        for pattern, alpha in patterns.items() if isinstance(patterns, dict) else ():
-            if self._is_match(pattern, name):  # of several, peft takes the first
-                found = alpha
+        patterns = self._config.get(f"{prefix}{pattern_field}")
+        found = self._config.get(f"{prefix}{field}", default)
+        for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
+            if self._is_match(pattern, name, pattern_field):
+                found = value
                 break
         is_number = isinstance(found, int | float) and not isinstance(found, bool)
         if not (is_number and math.isfinite(found)):
-            raise ModelFileError(
-                f"{self._path}: expected a number as lora_alpha, got {found!r:.80}"
-            )
-        # rank-stabilized LoRA (arXiv:2312.03732) divides by the root of the rank
-        return found * math.sqrt(rank) if self._config.get(f"{prefix}use_rslora") else found
+            raise ModelFileError(f"{self._path}: expected a number as {field}, got {found!r:.80}")
+        return found
 
-    def _is_match(self, pattern: str, name: str) -> bool:
+    def _is_match(self, pattern: str, name: str, field: str) -> bool:
         """Return whether a regular expression is the end of a layer's name, from a dot or whole."""
         try:
             return re.match(rf"(.*\.)?({pattern})$", name) is not None
         except (re.error, OverflowError, RecursionError) as error:
             raise ModelFileError(
-                f"{self._path}: expected a regular expression in alpha_pattern, got "
+                f"{self._path}: expected a regular expression in {field}, got "
                 f"{pattern!r:.80} ({error}); correct it"
             ) from None

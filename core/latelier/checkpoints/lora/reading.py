@@ -1,7 +1,7 @@
 """From a file of a LoRA to the changes of a model's layers."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -52,8 +52,10 @@ def read_changes(path: Path, model: Model) -> dict[str, LowRank]:
         CompatibilityError: it is for a model of other layers; names them.
     """
     parts = _collect_parts(path, read_weights(path))
-    named = _find_named(path, parts, model)
-    scales, layers = PeftScales.read(path), find_layers(model)
+    layers = find_layers(model)
+    table = {name: each for name, each in name_table(model).items() if each.address in layers}
+    named = locate_layers(path, parts, table)
+    scales = PeftScales.read(path)
     pieces: dict[str, list[Piece]] = {}
     for name, published in named.items():
         piece = Piece.of(parts[name], published.rows, partial(scales.alpha, name))
@@ -71,24 +73,22 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
         if key is None:
             unknown.append(name)
         else:
-            parts.setdefault(key.layer, {})[key.part] = _widen(f"{path}: '{name}'", tensor)
+            parts.setdefault(key.layer, {})[key.part] = widen(f"{path}: '{name}'", tensor)
     if not parts:
         raise ModelFileError(
             f"{path}: is not a LoRA: none of its {len(tensors)} tensors is a low-rank change"
         )
     if unknown:
-        _log.warning("%s: not of a LoRA, left out: %s", path, _list(unknown))
+        _log.warning("%s: not of a LoRA, left out: %s", path, list_names(unknown))
     halves = [layer for layer, found in parts.items() if not {"down", "up"} <= found.keys()]
     if halves:
         raise ModelFileError(
             f"{path}: expected a down and an up tensor for each layer, one of them is missing for "
-            f"{_list(halves)}"
+            f"{list_names(halves)}"
         )
     for layer, found in parts.items():
         _check_parts(f"{path}: '{layer}'", found)
-    bad = [layer for layer, each in parts.items() if not all(map(_is_finite, each.values()))]
-    if bad:
-        raise ModelFileError(f"{path}: NaN or infinity in the change of {_list(bad)}")
+    check_finite(path, parts)
     return parts
 
 
@@ -113,25 +113,34 @@ def _check_parts(what: str, parts: Mapping[str, Tensor]) -> None:
         )
 
 
-def _find_named(path: Path, parts: Parts, model: Model) -> dict[str, PublishedLayer]:
-    """Return the model's layers by their names in the file; warn of those that it lacks."""
-    layers = find_layers(model)
-    table = {name: each for name, each in name_table(model).items() if each.address in layers}
-    named = {name: table[to_kohya(name)] for name in parts if to_kohya(name) in table}
-    lost = [name for name in parts if name not in named]
+def locate_layers(
+    path: Path, names: Collection[str], table: Mapping[str, PublishedLayer]
+) -> dict[str, PublishedLayer]:
+    """Return the model's layers by their names in a file; a warning lists those that it lacks.
+
+    Args:
+        path: of the file.
+        names: of layers in the file.
+        table: the layers of the model by all their names, see `name_table`.
+
+    Raises:
+        CompatibilityError: the model has none of them.
+    """
+    named = {name: table[to_kohya(name)] for name in names if to_kohya(name) in table}
+    lost = [name for name in names if name not in named]
     if not named:
         family = next((each for part, each in _FAMILIES.items() if part in " ".join(lost)), None)
         raise CompatibilityError(
             f"{path}: is a LoRA of another model{f', {family}' if family else ''}: this one has "
-            f"none of its layers: {_list(lost)}"
+            f"none of its layers: {list_names(lost)}"
         )
     if lost:
         _log.warning(
             "%s: %d of its %d layers are not in the model and were left out: %s",
             path,
             len(lost),
-            len(parts),
-            _list(lost),
+            len(names),
+            list_names(lost),
         )
     return named
 
@@ -151,18 +160,33 @@ def _check_shapes(
         raise CompatibilityError(f"{path}: is a LoRA of another model: {misfits[0]}{more}")
 
 
-def _widen(what: str, tensor: Tensor) -> Tensor:
-    """Return a tensor with which can be computed: those of 8 bits in float32."""
+def check_finite(path: Path, parts: Parts) -> None:
+    """Check that the numbers of all layers are finite.
+
+    Raises:
+        ModelFileError: some are not; names the layers.
+    """
+    bad = [
+        layer
+        for layer, each in parts.items()
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in each.values())
+    ]
+    if bad:
+        raise ModelFileError(f"{path}: NaN or infinity in the change of {list_names(bad)}")
+
+
+def widen(what: str, tensor: Tensor) -> Tensor:
+    """Return a tensor to compute with: those of 8 bits in float32.
+
+    Raises:
+        ModelFileError: `what` holds no floating-point numbers.
+    """
     if not tensor.is_floating_point():
         raise ModelFileError(f"{what}: expected floating-point numbers, got {tensor.dtype}")
     return tensor.float() if tensor.element_size() == 1 else tensor
 
 
-def _is_finite(tensor: Tensor) -> bool:
-    return bool(torch.isfinite(tensor).all())
-
-
-def _list(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Return the first of some names, quoted, and the number of the others."""
     listed = ", ".join(f"'{name}'" for name in names[:_MAX_LISTED])
     more = len(names) - _MAX_LISTED
