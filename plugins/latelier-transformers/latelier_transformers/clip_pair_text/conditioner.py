@@ -1,9 +1,11 @@
 """The pair of CLIP text encoders."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import torch
 from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
+from latelier.nn.views import replace_layers
 from latelier_conditioners.text.inputs import Text
 from torch import Tensor
 from torch.nn.functional import pad
@@ -37,6 +39,13 @@ class ClipPairTextConditioner(Conditioner[ClipPairTextConfig]):
             vocabulary = ClipVocabulary(assets)
             for each in self._encoders().values():
                 each.set_vocabulary(vocabulary)
+
+    def with_encoders(self, clip_l: ClipTextConditioner, clip_g: ClipTextConditioner) -> Self:
+        """Return a view with other encoders."""
+        view = replace_layers(self, {"clip_l": clip_l, "clip_g": clip_g})
+        configs = {"clip_l": clip_l.config, "clip_g": clip_g.config}
+        view._config = self.config.model_copy(update=configs)
+        return view
 
     def check(self, value: Text, /) -> Sequence[str]:
         """Return warnings about marks in a prompt that are read as words."""

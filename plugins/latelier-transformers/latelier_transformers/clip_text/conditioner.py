@@ -1,12 +1,14 @@
 """The CLIP text conditioner."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import torch
 from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
 from latelier.nn.packed import Linear, adopt_layers
 from latelier.nn.stored_weights import find_compute_dtype
+from latelier.nn.views import replace_weights
 from latelier_conditioners.text.inputs import Text
 from torch import Tensor, nn
 
@@ -76,6 +78,26 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         vocabulary.check(self.config)
         self._own_vocabulary = vocabulary
 
+    def with_tokens(self, words: Mapping[str, int], rows: Tensor) -> Self:
+        """Return a view with more words, which shares all weights but the token table.
+
+        Args:
+            words: word -> the number of its tokens.
+            rows: of the token table for these tokens, in order.
+
+        Raises:
+            InvalidConfigError: there is no tokenizer, or it has a word already.
+        """
+        vocabulary = self._require_vocabulary()
+        extended = vocabulary.with_words(words)
+        layer = "text_model.embeddings.token_embedding"
+        table = self.get_parameter(f"{layer}.weight")
+        rows = torch.cat([table[: len(vocabulary)], rows.to(table)])  # without rows of no token
+        view = replace_weights(self, {f"{layer}.weight": rows})
+        view._config = self.config.model_copy(update={"vocab_size": len(rows)})
+        view.set_vocabulary(extended)
+        return view
+
     def check(self, value: Text, /) -> Sequence[str]:
         """Return warnings about marks in a prompt that are read as words."""
         return find_unsupported(value.text, self.config.prompt_syntax)
@@ -87,13 +109,9 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
             InvalidInputError: a text has too many tokens, or an impossible weight.
             InvalidConfigError: the conditioner has no tokenizer yet.
         """
-        if self._vocabulary is None:
-            raise InvalidConfigError(
-                "this CLIP text conditioner has no tokenizer: load one with its pipeline, or give "
-                "it CLIP's vocab.json and merges.txt with set_assets()"
-            )
+        vocabulary = self._require_vocabulary()
         encode = encode_texts if self.config.prompt_syntax == "plain" else encode_prompts
-        return encode([value.text for value in inputs], self._vocabulary, self.config)
+        return encode([value.text for value in inputs], vocabulary, self.config)
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, hidden_size), the vector (B, hidden_size), or both.
@@ -181,3 +199,11 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
         if self._own_vocabulary is None and fits_published_vocabulary(self.config):
             return published_vocabulary()
         return self._own_vocabulary
+
+    def _require_vocabulary(self) -> ClipVocabulary:
+        if self._vocabulary is None:
+            raise InvalidConfigError(
+                "this CLIP text conditioner has no tokenizer: load one with its pipeline, or give "
+                "it CLIP's vocab.json and merges.txt with set_assets()"
+            )
+        return self._vocabulary

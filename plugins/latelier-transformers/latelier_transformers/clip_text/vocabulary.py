@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from latelier.checkpoints.importers.tokenizer_json import TOKENIZER_JSON, with_fallback
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
 from latelier.contracts.messages import error_message
+from tokenizers import AddedToken
 
 from latelier_transformers.clip_text.inputs import ClipTextConfig
 from latelier_transformers.library import transformers
@@ -20,6 +21,9 @@ class ClipVocabulary:
 
     Byte-pair merges (Sennrich et al. 2016, arXiv:1508.07909) of lower-cased texts. It does not pad:
     as a special token, the '!' that pads in Stable Diffusion 2.x would split every '!!' of a text.
+
+    A word of textual inversion may stand for several tokens: WORD, WORD_1, WORD_2 ... with ids that
+    follow each other, as diffusers names them.
 
     Attributes:
         files: vocab.json and merges.txt, and added_tokens.json if there are words that textual
@@ -68,18 +72,65 @@ class ClipVocabulary:
                 f"but vocab_size={config.vocab_size}"
             )
 
+    def __len__(self) -> int:
+        """Return the number of rows that a token table needs."""
+        return max(self._ids.values()) + 1
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, without start and end."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return [each for number in ids for each in self._tokens_of.get(number, (number,))]
+
+    def with_words(self, words: Mapping[str, int]) -> Self:
+        """Return a vocabulary with more words, each for a number of tokens.
+
+        Raises:
+            InvalidConfigError: a word is empty, or there already.
+        """
+        added = json.loads(self.files.get(ADDED, b"{}"))
+        number = len(self)
+        for word, count in words.items():
+            for token in _token_names(word, count):
+                if not token.strip() or self._tokenizer.token_to_id(token) is not None:
+                    raise InvalidConfigError(
+                        f"expected a word that the tokenizer lacks, got '{token}': choose another "
+                        "name"
+                    )
+                added[token] = number
+                number += 1
+        return type(self)({**self.files, ADDED: json.dumps(added).encode()})
 
     def _add_tokens(self, added: Mapping[str, int]) -> None:
         """Add words to the tokenizer, and check that it gives them the ids that files state."""
         for token, number in sorted(added.items(), key=lambda item: item[1]):
-            self._tokenizer.add_tokens([token])
+            self._tokenizer.add_tokens([_new_token(token)])
             expected = self._tokenizer.token_to_id(token)
             if number != expected:
                 raise ValueError(f"the id of '{token}' is {number}, expected {expected}")
             self._ids[token] = number
+        self._tokens_of = {number: _following(token, added) for token, number in added.items()}
+
+
+def _token_names(word: str, count: int) -> list[str]:
+    return [word, *(f"{word}_{number}" for number in range(1, count))]
+
+
+def _following(word: str, added: Mapping[str, int]) -> tuple[int, ...]:
+    """Return the ids of all tokens that an added word stands for."""
+    first = added[word]
+    ids = [first]
+    while added.get(f"{word}_{len(ids)}") == first + len(ids):
+        ids.append(first + len(ids))
+    return tuple(ids)
+
+
+def _new_token(token: str) -> AddedToken:
+    """Return a token that is found in texts; a word of letters not inside of other words."""
+    is_word = token[:1].isalnum() and token[-1:].isalnum()
+    return AddedToken(token, single_word=is_word, normalized=True)
 
 
 def _read_ids(data: bytes) -> dict[str, int]:
