@@ -30,6 +30,7 @@ COMMANDS = {
 
 
 _IN_REPOSITORY = {
+    "preprocess": "./plugins/latelier-addons",
     "serve": "./plugins/latelier-server",
     "studio": "./plugins/latelier-server ./plugins/latelier-studio",
 }

@@ -1,0 +1,1 @@
+"""Hints from pictures, by filters that need no weights."""
