@@ -210,6 +210,9 @@ def test_a_first_stage_has_a_shift_and_no_convolutions_around_its_latents(read):
     first_stage = found.parts["first_stage"].config
     assert {name: first_stage[name] for name in fields} == fields
     assert first_stage["scale_factor"] == 0.5
+    config["model"]["params"]["first_stage_config"]["params"]["scale_factor"] = 0.3611
+    found, _ = read(config, drop)
+    assert found.parts["first_stage"].config["scale_factor"] == 0.3611
 
 
 def test_the_schedule_is_checked_against_the_checkpoint(read):

@@ -194,13 +194,15 @@ def test_tiles_leave_no_seam(mode, embedded):
     assert off[..., edges].mean() < 2 * off[..., ~edges].mean()
 
 
-@pytest.mark.parametrize("norms", [False, True])
+@pytest.mark.parametrize(("stages", "norms"), [(4, False), (2, True)])
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (32, 88)])
-def test_the_tiny_autoencoder_agrees_with_the_whole(height, width, norms):
-    widths = (8, 8, 8, 8)
+def test_the_tiny_autoencoder_agrees_with_the_whole(height, width, stages, norms):
+    widths, blocks = (8,) * stages, (2,) * stages
     config = TinyAutoencoderConfig(
         encoder_block_out_channels=widths,
         decoder_block_out_channels=widths,
+        num_encoder_blocks=blocks,
+        num_decoder_blocks=blocks,
         scale_factor=0.5,
         use_midblock_gn=norms,
     )

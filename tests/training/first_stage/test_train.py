@@ -12,7 +12,11 @@ from latelier.training.checkpoints.checkpoint import list_checkpoints, load_chec
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.configs.training import read_training
 from latelier.training.data.datasets import make_held_out_samples
-from latelier.training.first_stage.train import plan_first_stage, train_first_stage
+from latelier.training.first_stage.train import (
+    make_autoencoder,
+    plan_first_stage,
+    train_first_stage,
+)
 
 DETECTOR = Path(__file__).parents[3] / "benchmarks" / "detector" / "detector.safetensors"
 SHAPE = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}
@@ -123,6 +127,15 @@ def psnr_of_start(config):
     evaluator.objective.eval()
     with torch.no_grad():
         return evaluator.validate()["psnr"]
+
+
+@pytest.mark.parametrize("use_quant_conv", [True, False])
+def test_the_posterior_begins_narrow(tmp_path, use_quant_conv):
+    shape = {**SHAPE, "use_quant_conv": use_quant_conv}
+    config = training(tmp_path, first_stage={"id": "autoencoder_kl", "config": shape})
+    autoencoder = make_autoencoder(config, default_atelier()).module.eval()
+    _, logvar = autoencoder.posterior(torch.zeros(1, 3, 8, 8))
+    assert logvar.mean().item() == pytest.approx(-6, abs=0.5)
 
 
 def test_a_run_can_start_from_a_trained_first_stage(complete, tmp_path):

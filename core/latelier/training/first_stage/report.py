@@ -139,7 +139,8 @@ def make_report(measurement: Measurement, config: AutoencoderConfig) -> dict[str
         },
     }
     if measurement.posterior_variance is not None:
-        std = measurement.posterior_variance.sqrt() * torch.tensor(config.scale_factor).double()
+        scale = torch.tensor(config.scale_factor, dtype=torch.float64)
+        std = measurement.posterior_variance.sqrt() * scale
         report["latents"]["posterior_std"] = std.tolist()
     if measurement.code_counts is not None:
         counts = measurement.code_counts

@@ -38,6 +38,10 @@ def kl_autoencoder() -> AutoencoderKL:
     return AutoencoderKL(AutoencoderKLConfig(**SHAPE, scale_factor=0.5))
 
 
+def bare_autoencoder() -> AutoencoderKL:
+    return AutoencoderKL(AutoencoderKLConfig(**SHAPE, use_post_quant_conv=False))
+
+
 def vq_autoencoder() -> AutoencoderVQ:
     torch.manual_seed(0)
     return AutoencoderVQ(AutoencoderVQConfig(**SHAPE, embed_dim=2, n_embed=2, scale_factor=0.5))
@@ -145,6 +149,7 @@ def test_perplexity_counts_codes_that_occur_equally_often():
         (vq_autoencoder, {"reduction": "sum"}, "reduction: autoencoder_vq"),
         (kl_autoencoder, {"codebook_weight": 1.0}, "codebook_weight: .* autoencoder_kl"),
         (kl_autoencoder, {"codebook_start": 0.1}, "codebook_start: .* autoencoder_kl"),
+        (bare_autoencoder, {"whiten": True}, "whiten: changes quant_conv .* lacks"),
     ],
 )
 def test_settings_of_the_other_kind_are_an_error(autoencoder, changes, words):

@@ -133,13 +133,14 @@ def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
         "mid_block_add_attention": config.attn_type != "none",
     }
     if quantized:
-        _check_one_scale(config)
+        if config.shift_factor != 0 or not isinstance(config.scale_factor, float):
+            raise CompatibilityError(
+                "diffusers has no quantized autoencoder with a shift_factor, or with a "
+                "scale_factor for each channel"
+            )
         return found | {"num_vq_embeddings": config.n_embed, "vq_embed_dim": config.embed_dim}
-    return (
-        found
-        | _factors_to_diffusers(config)
-        | {name: getattr(config, name) for name in _CONVOLUTIONS}
-    )
+    convolutions = {name: getattr(config, name) for name in _CONVOLUTIONS}
+    return found | _factors_to_diffusers(config) | convolutions
 
 
 def tiny_config_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,14 +190,6 @@ def _factors_to_diffusers(config: Any) -> dict[str, Any]:
     )
     std = [1 / each for each in scales]
     return {"scaling_factor": 1.0, "latents_mean": shifts, "latents_std": std}
-
-
-def _check_one_scale(config: Any) -> None:
-    if config.shift_factor != 0 or not isinstance(config.scale_factor, float):
-        raise CompatibilityError(
-            "diffusers has no quantized autoencoder with a shift_factor, or with a scale_factor "
-            "for each channel"
-        )
 
 
 def _layer_config(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
