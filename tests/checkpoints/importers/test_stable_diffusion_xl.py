@@ -135,8 +135,10 @@ def test_unsupported_files_are_refused(single_file, sdxl_file, given):
         importer.read(single_file(channels=8))
     with pytest.raises(InvalidConfigError, match="unknown prediction 'x0'"):
         importer.read(single_file(options={"prediction": "x0"}))
-    with pytest.raises(ModelFileError, match=r"1 unexpected \(edm_vpred\.sigma_max\): no part"):
+    with pytest.raises(ModelFileError, match="trained as CosXL, whose process is not supported"):
         importer.read(single_file("edm_vpred.sigma_max"))
+    with pytest.raises(ModelFileError, match=r"1 unexpected \(lora_up\): no part"):
+        importer.read(single_file("lora_up"))
     with pytest.raises(ModelFileError, match="lacks the names and shapes of Stable Diffusion XL"):
         importer.read(given(None, {}))
     assert not importer.recognizes(single_file(without="first_stage_model."))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from latelier.checkpoints.importers.stable_diffusion.published import check_prediction
+from latelier.contracts.errors import ModelFileError
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Training:
 MARKERS = frozenset({"v_pred", "ztsnr", "edm_mean", "edm_std"})
 """Tensors without weights that tell how a file was trained."""
 
+_COSXL = "edm_vpred."
+"""Beginning of the marks of v-prediction with EDM's noise levels."""
+
 _EDM_MEAN = (-1.6574, 1.886, -1.383, 2.5155)
 _EDM_STD = (8.4927, 5.9022, 6.5498, 5.2299)
 """Of the latents of Playground 2.5, whose files have the markers of EDM."""
@@ -42,8 +46,13 @@ def find_training(names: Collection[str], options: Mapping[str, Any]) -> Trainin
         options: prediction, "eps" or "v", in place of what the markers say.
 
     Raises:
+        ModelFileError: the file was trained with a process that is not supported.
         InvalidConfigError: the option is invalid.
     """
+    if any(name.startswith(_COSXL) for name in names):
+        raise ModelFileError(
+            f"the file has {_COSXL}*: it was trained as CosXL, whose process is not supported"
+        )
     if {"edm_mean", "edm_std"} <= set(names):
         return Training(
             {"kind": "edm", "sigma_data": 0.5, "sigma_min": 0.002, "sigma_max": 80.0},

@@ -302,6 +302,8 @@ def _cross_heads(given: Mapping[str, Any]) -> dict[str, int]:
 def _check_exportable(config: UNetConfig, num_classes: int | None) -> None:
     injections = [slot.injection for slot in config.streams.values()]
     vectors = () if num_classes is None else (CLASSES,)
+    if config.joint_vectors:
+        raise CompatibilityError("UNets with joint_vectors, as SDXL has, cannot be exported yet")
     faults = {
         "streams other than one native": config.context_dim is not None
         and injections != ["native"],
