@@ -234,6 +234,7 @@ def _save_pipeline(
 ) -> None:
     conditioners = {_name(place): components[place] for place in _conditioner_places(found)}
     configs = {name: component.config for name, component in conditioners.items()}
+    dtype = next(iter(_precisions(components["denoiser"])), torch.float32)
     pipeline = compose(
         first_stage=components["first_stage"],
         denoiser=components["denoiser"],
@@ -242,9 +243,7 @@ def _save_pipeline(
         inputs=find_inputs(found, inpainting_names(configs)),
         defaults=found.defaults,
         device="cpu",
-        dtype=next(
-            iter(_precisions(components["denoiser"])), torch.float32
-        ),  # what is written is the precision of each
+        dtype=dtype,  # what is written is the precision of each
         description=description,
         atelier=atelier,
     )

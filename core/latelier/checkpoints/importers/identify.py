@@ -12,8 +12,9 @@ from latelier.contracts.importing import ImportSource
 _UNET = "model.diffusion_model."
 _SDXL = "conditioner.embedders."
 _MODEL = "import a whole checkpoint, or the folder of a pipeline"
-_BASE = "it changes another model, and latelier cannot load it yet"
-_OTHER_MODEL = "no installed importer reads it"
+_ADD = "it is no model: add it to one with --adapter FILE"
+_ADDONS = "the plugin latelier-addons reads those of Stable Diffusion 1, 2 and XL"
+_UNREAD = "no installed importer reads it"
 _READ_AS = "; if it samples like another pipeline, --option pipeline=NAME reads it as that"
 
 
@@ -116,29 +117,33 @@ def _is_vae(shapes: Shapes) -> bool:
 
 
 _FORMATS = (
-    _Format(_has_part(".lora_down.", ".lora_up."), f"is a LoRA: {_BASE}"),
-    _Format(_has_part(".lora_A.", ".lora_B.", ".lora.down.", ".lora.up."), f"is a LoRA: {_BASE}"),
-    _Format(_has_part(".hada_w1", ".lokr_w", ".oft_", "dora_scale"), f"is a LyCORIS: {_BASE}"),
-    _Format(_has_prefix("control_model."), f"is a ControlNet: {_BASE}"),
-    _Format(_has_prefix("controlnet_cond_embedding."), f"is a ControlNet: {_BASE}"),
-    _Format(_has_prefix("input_hint_block."), f"is a ControlNet: {_BASE}"),
-    _Format(_has_prefix("adapter.body."), f"is a T2I-Adapter: {_BASE}"),
-    _Format(_has_prefix("body.0.", "conv_in."), f"is a T2I-Adapter: {_BASE}"),
-    _Format(_has_part("motion_modules.", "temporal_transformer."), f"is a motion module: {_BASE}"),
-    _Format(_has_prefix("image_proj."), f"is an IP-Adapter of an unknown kind: {_BASE}"),
-    _Format(_has_part("time_stack."), f"is Stable Video Diffusion: {_OTHER_MODEL}"),
-    _Format(_has_part("individual_token_refiner."), f"is HunyuanVideo: {_OTHER_MODEL}"),
-    _Format(_has_part("patchify_proj."), f"is LTX-Video: {_OTHER_MODEL}"),
-    _Format(_is_video, f"is a model of videos: {_OTHER_MODEL}"),
-    _Format(_has_part("joint_blocks."), f"is Stable Diffusion 3: {_OTHER_MODEL}"),
-    _Format(_has_part("double_stream_modulation_"), f"is FLUX.2: {_OTHER_MODEL}"),
-    _Format(_has_part("double_blocks."), f"is FLUX.1, or a model like it: {_OTHER_MODEL}"),
-    _Format(_has_part("double_layers."), f"is AuraFlow: {_OTHER_MODEL}"),
-    _Format(_has_part(".img_mod.1."), f"is Qwen-Image: {_OTHER_MODEL}"),
-    _Format(_has_part("add_k_proj."), f"is a transformer like Stable Diffusion 3: {_OTHER_MODEL}"),
-    _Format(_has_part("noise_refiner."), f"is Z-Image, or a model like it: {_OTHER_MODEL}"),
-    _Format(_has_part("cap_embedder.", "caption_projection."), f"is a PixArt: {_OTHER_MODEL}"),
-    _Format(_has_part("y_embedder.y_proj."), f"is a PixArt: {_OTHER_MODEL}"),
+    _Format(_has_part(".lora_down.", ".lora_up."), f"is a LoRA: {_ADD}"),
+    _Format(_has_part(".lora_A.", ".lora_B.", ".lora.down.", ".lora.up."), f"is a LoRA: {_ADD}"),
+    _Format(
+        _has_part(".hada_w1", ".lokr_w", ".oft_", "dora_scale"), f"is a LyCORIS: {_ADD}; {_ADDONS}"
+    ),
+    _Format(_has_prefix("control_model."), f"is a ControlNet: {_ADDONS}"),
+    _Format(_has_prefix("controlnet_cond_embedding."), f"is a ControlNet: {_ADDONS}"),
+    _Format(_has_prefix("input_hint_block."), f"is a ControlNet: {_ADDONS}"),
+    _Format(_has_prefix("adapter.body."), f"is a T2I-Adapter: {_ADDONS}"),
+    _Format(_has_prefix("body.0.", "conv_in."), f"is a T2I-Adapter: {_ADDONS}"),
+    _Format(
+        _has_part("motion_modules.", "temporal_transformer."), f"is a motion module: {_UNREAD}"
+    ),
+    _Format(_has_prefix("image_proj."), f"is an IP-Adapter of an unknown kind: {_UNREAD}"),
+    _Format(_has_part("time_stack."), f"is Stable Video Diffusion: {_UNREAD}"),
+    _Format(_has_part("individual_token_refiner."), f"is HunyuanVideo: {_UNREAD}"),
+    _Format(_has_part("patchify_proj."), f"is LTX-Video: {_UNREAD}"),
+    _Format(_is_video, f"is a model of videos: {_UNREAD}"),
+    _Format(_has_part("joint_blocks."), f"is Stable Diffusion 3: {_UNREAD}"),
+    _Format(_has_part("double_stream_modulation_"), f"is FLUX.2: {_UNREAD}"),
+    _Format(_has_part("double_blocks."), f"is FLUX.1, or a model like it: {_UNREAD}"),
+    _Format(_has_part("double_layers."), f"is AuraFlow: {_UNREAD}"),
+    _Format(_has_part(".img_mod.1."), f"is Qwen-Image: {_UNREAD}"),
+    _Format(_has_part("add_k_proj."), f"is a transformer like Stable Diffusion 3: {_UNREAD}"),
+    _Format(_has_part("noise_refiner."), f"is Z-Image, or a model like it: {_UNREAD}"),
+    _Format(_has_part("cap_embedder.", "caption_projection."), f"is a PixArt: {_UNREAD}"),
+    _Format(_has_part("y_embedder.y_proj."), f"is a PixArt: {_UNREAD}"),
     _Format(
         _has_part("y_embedder.embedding_table."),
         "is a DiT alone: import the folder of its pipeline, such as facebook/DiT-XL-2-256",
@@ -149,7 +154,7 @@ _FORMATS = (
         "the folder of its pipeline",
     ),
     _Format(_is_unet_alone, f"is a UNet alone, without VAE and text encoder: {_MODEL}"),
-    _Format(_has_prefix(_SDXL), f"is like Stable Diffusion XL, of other sizes: {_OTHER_MODEL}"),
+    _Format(_has_prefix(_SDXL), f"is like Stable Diffusion XL, of other sizes: {_UNREAD}"),
     _Format(
         _has_prefix("down_blocks.", "up_blocks.", "time_embedding."),
         "is a UNet of diffusers alone: import its folder, with the config.json, or the folder of "
@@ -172,11 +177,11 @@ _FORMATS = (
         _has_part("vision_model.", "visual.conv1."), f"is a CLIP image encoder alone: {_MODEL}"
     ),
     _Format(_has_part(".SelfAttention.q."), f"is a T5 text encoder alone: {_MODEL}"),
-    _Format(_has_part(".rdb1.", "conv_first."), f"is an upscaler of pictures: {_OTHER_MODEL}"),
-    _Format(_has_part("layers.0.self_attn.q_proj."), f"is a language model: {_OTHER_MODEL}"),
+    _Format(_has_part(".rdb1.", "conv_first."), f"is an upscaler of pictures: {_UNREAD}"),
+    _Format(_has_part("layers.0.self_attn.q_proj."), f"is a language model: {_UNREAD}"),
     _Format(
         _has_part("exp_avg", "optimizer."), "is the state of an optimizer: import the model instead"
     ),
-    _Format(_is_embedding, f"is a textual-inversion embedding: {_BASE}"),
+    _Format(_is_embedding, f"is a textual-inversion embedding: {_UNREAD}"),
 )
 """In order: an earlier format has names that a later one has too."""

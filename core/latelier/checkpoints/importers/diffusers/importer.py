@@ -321,22 +321,17 @@ def _read_conditioners(
 
 def _read_clip(plan: _Plan) -> tuple[ImportedPart, list[str]]:
     """Return the CLIP text encoder or, of Stable Diffusion XL, the two; and notes on them."""
+    outputs: dict[str, Mapping[str, Any]] = {"text_encoder": {"layer": "last"}}
+    if plan.index.is_sdxl:
+        outputs = {"text_encoder": SDXL_OUTPUTS, "text_encoder_2": SDXL_POOLED}
     found, notes = [], []
-    for part in ("text_encoder", "text_encoder_2"):
+    for part, fields in outputs.items():
         if plan.index.has(part):
             folders = _text_folders(plan.source, plan.index, part)
-            outputs = {**_CLIP_OUTPUTS[plan.index.is_sdxl, part], "null": plan.index.null_text}
-            found.append(clip_part(plan.source, *folders, outputs))
+            taken = {**fields, "null": plan.index.null_text}
+            found.append(clip_part(plan.source, *folders, taken))
             notes += clip_size_notes(*folders, found[-1])
     return (clip_pair_part(*found) if len(found) == 2 else found[0]), notes
-
-
-_CLIP_OUTPUTS: Mapping[tuple[bool, str], Mapping[str, Any]] = {
-    (False, "text_encoder"): {"layer": "last"},
-    (True, "text_encoder"): SDXL_OUTPUTS,
-    (True, "text_encoder_2"): SDXL_POOLED,
-}
-"""Whether a pipeline is of Stable Diffusion XL, and text encoder -> what is taken of it."""
 
 
 def _defaults(

@@ -18,7 +18,6 @@ WITHOUT_WEIGHTS = ("scheduler", "tokenizer")
 """Beginnings of parts that are configurations and vocabularies alone."""
 
 _OF_SDXL = ("text_encoder_2", "tokenizer_2")
-
 _READ = (*WITH_WEIGHTS, "scheduler", "tokenizer", "tokenizer_2")
 
 _IGNORED = {
