@@ -108,6 +108,21 @@ def test_edm_has_a_process_and_latents_of_its_own(single_file, built_ins):
     assert stage.scale_factor == pytest.approx([0.058874, 0.084718, 0.076339, 0.095604], rel=1e-4)
 
 
+def test_edm_reads_the_network_as_the_published_scheduler_does(single_file):
+    diffusers = pytest.importorskip("diffusers")
+    process = process_from(StableDiffusionXL().read(single_file("edm_mean", "edm_std")).process)
+    theirs = diffusers.EDMEulerScheduler(sigma_data=0.5, prediction_type="epsilon")
+    x, output = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    for sigma in (80.0, 1.3, 0.002):
+        exact = torch.tensor(sigma, dtype=torch.float64)
+        torch.testing.assert_close(
+            x * process.input_scale(sigma), theirs.precondition_inputs(x, exact).float()
+        )
+        assert process.timestep(sigma) == pytest.approx(float(theirs.precondition_noise(exact)))
+        wanted = theirs.precondition_outputs(x, output, exact).float()
+        torch.testing.assert_close(process.denoised(output, x, sigma), wanted)
+
+
 @pytest.mark.parametrize(
     ("name", "sampler", "steps"),
     [
