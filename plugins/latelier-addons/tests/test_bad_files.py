@@ -116,6 +116,20 @@ def test_a_union_needs_a_known_type(models, redraw, import_adapter, tmp_path):
         import_adapter(tmp_path / "union", models("xl").ours, type="cany")
 
 
+@pytest.mark.parametrize(
+    ("names", "match"),
+    [
+        (("controlnet_x_embedder.weight", "controlnet_blocks.0.weight"), "a ControlNet for FLUX.1"),
+        (("pos_embed_input.proj.weight", "controlnet_blocks.0.weight"), "for Stable Diffusion 3"),
+        (("conv_in.weight", "down_blocks.0.motion_modules.0.x"), "is a motion module"),
+    ],
+)
+def test_files_of_other_kinds_are_named(models, import_adapter, write_file, names, match):
+    file = write_file(dict.fromkeys(names, torch.zeros(4, 4)), "control.safetensors")
+    with pytest.raises(ModelFileError, match=match):
+        import_adapter(file, models("sd").ours)
+
+
 def test_damaged_t2i_adapters(models, redraw, import_adapter, write_file):
     from diffusers import T2IAdapter
 

@@ -22,7 +22,34 @@ KINDS = {
     "embedding": ({"emb_params": (2, 768)}, "is a textual-inversion embedding"),
     "embedding by its word": ({"<cat-toy>": (768,)}, "is a textual-inversion embedding"),
     "embedding of SDXL": ({"clip_l": (2, 768), "clip_g": (2, 1280)}, "is a textual-inversion"),
-    "ControlNet": ({"control_model.zero_convs.0.0.weight": (4, 4, 1, 1)}, "is a ControlNet"),
+    "ControlNet": (
+        {"control_model.zero_convs.0.0.weight": (4, 4, 1, 1)},
+        "is a ControlNet: the plugin latelier-addons reads those of Stable Diffusion",
+    ),
+    "ControlNet of FLUX.1": (
+        {"controlnet_x_embedder.weight": (4, 4), "controlnet_blocks.0.weight": (4, 4)},
+        "is a ControlNet for FLUX.1: no installed importer reads it",
+    ),
+    "older ControlNet of FLUX.1": (
+        {
+            "input_hint_block.0.weight": (4, 3, 3, 3),
+            "controlnet_blocks.0.weight": (4, 4),
+            "double_blocks.0.img_attn.qkv.weight": (4, 4),
+        },
+        "is a ControlNet for FLUX.1",
+    ),
+    "ControlNet of SD 3": (
+        {"controlnet_blocks.0.weight": (4, 4), "pos_embed_input.proj.weight": (4, 17, 2, 2)},
+        "is a ControlNet for Stable Diffusion 3",
+    ),
+    "ControlNet of Qwen-Image": (
+        {"controlnet_x_embedder.weight": (4, 4), "txt_norm.weight": (4,)},
+        "is a ControlNet for Qwen-Image",
+    ),
+    "ControlNet of Z-Image": (
+        {"control_all_x_embedder.2-1.weight": (4, 4), "control_layers.0.x": (4,)},
+        "is a ControlNet for Z-Image",
+    ),
     "ControlNet of diffusers": (
         {"controlnet_cond_embedding.conv_in.weight": (4, 4, 3, 3), "down_blocks.0.x": (4,)},
         "is a ControlNet",

@@ -122,14 +122,29 @@ _FORMATS = (
     _Format(
         _has_part(".hada_w1", ".lokr_w", ".oft_", "dora_scale"), f"is a LyCORIS: {_ADD}; {_ADDONS}"
     ),
+    _Format(
+        _has_part("motion_modules.", "temporal_transformer."), f"is a motion module: {_UNREAD}"
+    ),
+    _Format(
+        _has_prefix("controlnet_x_embedder.", "txt_norm."),
+        f"is a ControlNet for Qwen-Image: {_UNREAD}",
+    ),
+    _Format(_has_prefix("controlnet_x_embedder."), f"is a ControlNet for FLUX.1: {_UNREAD}"),
+    _Format(
+        _has_prefix("controlnet_blocks.", "double_blocks."),
+        f"is a ControlNet for FLUX.1: {_UNREAD}",
+    ),
+    _Format(
+        _has_prefix("controlnet_blocks.", "pos_embed_input."),
+        f"is a ControlNet for Stable Diffusion 3: {_UNREAD}",
+    ),
+    _Format(_has_prefix("controlnet_blocks."), f"is a ControlNet for a transformer: {_UNREAD}"),
+    _Format(_has_prefix("control_all_x_embedder."), f"is a ControlNet for Z-Image: {_UNREAD}"),
     _Format(_has_prefix("control_model."), f"is a ControlNet: {_ADDONS}"),
     _Format(_has_prefix("controlnet_cond_embedding."), f"is a ControlNet: {_ADDONS}"),
     _Format(_has_prefix("input_hint_block."), f"is a ControlNet: {_ADDONS}"),
     _Format(_has_prefix("adapter.body."), f"is a T2I-Adapter: {_ADDONS}"),
     _Format(_has_prefix("body.0.", "conv_in."), f"is a T2I-Adapter: {_ADDONS}"),
-    _Format(
-        _has_part("motion_modules.", "temporal_transformer."), f"is a motion module: {_UNREAD}"
-    ),
     _Format(_has_prefix("image_proj."), f"is an IP-Adapter of an unknown kind: {_UNREAD}"),
     _Format(_has_part("time_stack."), f"is Stable Video Diffusion: {_UNREAD}"),
     _Format(_has_part("individual_token_refiner."), f"is HunyuanVideo: {_UNREAD}"),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 _PREFIX = "control_model."
 _DIFFUSERS = "controlnet_cond_embedding.conv_in.weight"
-_HINT = "input_hint_block.0.weight"
+_RECOGNIZED = ("input_hint_block.0.weight", "zero_convs.0.0.weight")
 _ENCODER = ("time_embed.", "input_blocks.", "middle_block.", "label_emb.")
 _TYPES = ("task_embedding", "transformer_layes.", "spatial_ch_projs.", "control_add_embedding.")
 
@@ -36,8 +36,10 @@ _NUMBERED = re.compile(r"(controlnet_down_blocks|controlnet_cond_embedding\.bloc
 
 
 def is_controlnet(names: Iterable[str]) -> bool:
-    """Return whether the names are those of a ControlNet for a UNet."""
-    return not {_HINT, _PREFIX + _HINT, _DIFFUSERS}.isdisjoint(names)
+    """Return whether the names are those of a ControlNet for the UNet of a picture."""
+    found = set(rename(names).values())
+    is_video = any(".motion_modules." in name for name in found)
+    return found.issuperset(_RECOGNIZED) and not is_video
 
 
 def rename(names: Iterable[str]) -> dict[str, str]:
