@@ -117,6 +117,20 @@ def test_a_too_long_prompt_is_an_error(pipeline):
         pipeline.generate(prompt="cat " * 40)
 
 
+@pytest.mark.parametrize("syntax", ["a1111", "comfyui"])
+def test_prompts_may_be_long_and_weighted(atelier, clip_config, clip_tokenizer, syntax):
+    pipe = composed(atelier, "clip_text", {**clip_config, "prompt_syntax": syntax}, clip_tokenizer)
+    prompts = ["a (red:1.6) cat in the sea, " * 3, "a red cat", "a (red:1.6) cat"]
+    together = pixels(pipe.generate(prompt=prompts, negative="the (dog:1.2)", seed=5))
+    for k, prompt in enumerate(prompts):
+        alone = pixels(pipe.generate(prompt=prompt, negative="the (dog:1.2)", seed=5 + k))[0]
+        assert np.abs(alone - together[k]).max() <= 2
+    weighted, plain = (pixels(pipe.generate(prompt=each, seed=5)) for each in prompts[1:])
+    assert not same(weighted, plain)
+    with pytest.raises(InvalidInputError, match=r"prompt.*has the weight 1000"):
+        pipe.generate(prompt="a (cat:1000)")
+
+
 def test_a_missing_tokenizer_is_an_error(atelier, clip_config):
     bare = composed(atelier, "clip_text", clip_config, {})
     with pytest.raises(InvalidConfigError, match="has no tokenizer"):

@@ -120,6 +120,16 @@ def test_a_parameter_is_read_as_its_tensor(tmp_path, foreign):
     assert torch.equal(unpickle(Archive(path))["w"], noise(3))
 
 
+def test_a_dictionary_of_parameters_is_read(here, tmp_path):
+    """As the first files of textual inversion have it."""
+    held = torch.nn.ParameterDict({"*": torch.nn.Parameter(noise(2, 3))})
+    held.remark = object  # what else its state has is ignored
+    torch.save({"string_to_token": {"*": 265}, "string_to_param": held}, tmp_path / "x.pt")
+    found = tensors_of(tmp_path / "x.pt")
+    assert found.keys() == {"string_to_param.*"}
+    assert torch.equal(found["string_to_param.*"], noise(2, 3))
+
+
 def test_a_pickle_is_converted_once_and_its_copy_removed(here, tmp_path, monkeypatch, cache):
     path = tmp_path / "w.pt"
     torch.save(weights(), path)

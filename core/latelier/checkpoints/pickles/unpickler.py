@@ -8,7 +8,7 @@ and should not be imported. Every name in a pickle becomes one of the few functi
 import io
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import torch
@@ -109,6 +109,16 @@ class _Items(OrderedDict[Any, Any]):
         """Ignore a state."""
 
 
+class _Parameters(OrderedDict[Any, Any]):
+    """A `torch.nn.ParameterDict`, whose state has its parameters; old embeddings are in one."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the parameters, and ignore the rest."""
+        held = state.get("_parameters") if isinstance(state, Mapping) else None
+        if isinstance(held, Mapping):
+            self.update(held)
+
+
 def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
     """Return a tensor as a view of its storage (count,), after checking that it lies within."""
     numbers = [offset, *size, *stride]
@@ -150,6 +160,8 @@ class _Unpickler(pickle.Unpickler):
             return _Callable(_rebuild_parameter)
         if module == "collections" and name == "OrderedDict":
             return _Callable(_build_dictionary)
+        if module == "torch.nn.modules.container" and name == "ParameterDict":
+            return _Parameters
         if module == "torch" and name in _STORAGES:
             return _Storage(_STORAGES[name])
         return Inert

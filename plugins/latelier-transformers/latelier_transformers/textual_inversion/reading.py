@@ -13,15 +13,13 @@ from torch import Tensor
 Embedding = Mapping[str, Tensor]
 """Encoder -> the vectors (n, D) of a word, which stands for n tokens."""
 
-BUNDLED = "bundle_emb."
-"""Begins the names of embeddings in the file of a LoRA."""
-
 ENCODERS = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
 """Width of a text encoder -> its name, where a file says none."""
 
 _VECTORS = ("string_to_param.*", "emb_params")
 _NAMED = ("clip_l", "clip_g")
 _IGNORED = ("string_to_token.*",)
+_BUNDLE = "bundle_emb."
 
 
 def read_embeddings(tensors: Mapping[str, Tensor], word: str) -> dict[str, Embedding]:
@@ -34,14 +32,26 @@ def read_embeddings(tensors: Mapping[str, Tensor], word: str) -> dict[str, Embed
     Raises:
         ModelFileError: the file holds no embedding, or one of impossible vectors.
     """
-    bundled = [name for name in tensors if name.startswith(BUNDLED)]
+    bundled = {
+        name.removeprefix(_BUNDLE): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(_BUNDLE)
+    }
     if not bundled:
         return _read_alone(tensors, word)
     words: dict[str, dict[str, Tensor]] = {}
-    for name in bundled:
-        inner, _, leaf = name.removeprefix(BUNDLED).partition(".")
-        words.setdefault(inner, {})[leaf] = tensors[name]
-    return {inner: _read_one(inner, found) for inner, found in words.items()}
+    for name, tensor in bundled.items():
+        own, leaf = _split_bundled(name)
+        words.setdefault(own, {})[leaf] = tensor
+    return {own: _read_one(own, found) for own, found in words.items()}
+
+
+def _split_bundled(name: str) -> tuple[str, str]:
+    """Return the word, which may have dots, and the name that follows it."""
+    for leaf in (*_VECTORS, *_NAMED, *_IGNORED):
+        if name.endswith(f".{leaf}"):
+            return name.removesuffix(f".{leaf}"), leaf
+    raise ModelFileError(f"expected the vectors of a word, got the tensor '{_BUNDLE}{name}'")
 
 
 def _read_alone(tensors: Mapping[str, Tensor], word: str) -> dict[str, Embedding]:
@@ -61,8 +71,6 @@ def _read_one(word: str, tensors: Mapping[str, Tensor]) -> Embedding:
     for name, tensor in tensors.items():
         if name in _IGNORED:
             continue
-        if name not in (*_VECTORS, *_NAMED):
-            raise ModelFileError(f"the embedding of '{word}' has an unknown tensor '{name}'")
         vectors = _check_vectors(word, tensor)
         width = vectors.shape[1]
         encoder = name if name in _NAMED else ENCODERS.get(width)

@@ -10,6 +10,9 @@ from latelier.contracts.errors import InvalidInputError
 from latelier_conditioners.text.inputs import Text
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from latelier_transformers.clip_text.conditioner import ClipTextConditioner
+from latelier_transformers.clip_text.inputs import ClipTextConfig
+
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 LONG = "a red cat in the sea the dog in a red sea"  # 12 tokens, 10 fit
 
@@ -53,6 +56,15 @@ def test_a1111_multiplies_and_restores_the_mean(new, states_of):
     expected = weighted * (states.mean() / weighted.mean())
     assert part.stream.mask is None
     torch.testing.assert_close(part.stream.tokens[0], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_mean_of_zero_is_not_restored(clip_config, clip_tokenizer):
+    """A new encoder's last norm makes it zero, and the quotient of two of them is noise."""
+    fresh = ClipTextConditioner(ClipTextConfig(**clip_config, prompt_syntax="a1111")).eval()
+    fresh.set_assets(clip_tokenizer)
+    plain, part = fresh.encode(["a red cat"]), fresh.encode(["a (red:1.5) cat"])
+    weights = torch.tensor([1, 1, 1.5, *[1] * 9])[:, None]
+    torch.testing.assert_close(part.stream.tokens[0], plain.stream.tokens[0] * weights)
 
 
 def test_comfyui_interpolates_from_the_empty_text(new, states_of):

@@ -34,9 +34,9 @@ L, G = vectors(2, 768), vectors(2, 1280)
                 "bundle_emb.toy.string_to_param.*": L,
                 "bundle_emb.hat.clip_l": L,
                 "bundle_emb.hat.clip_g": G,
-                "bundle_emb.cat.emb_params": G,
+                "bundle_emb.cat.v1.5.emb_params": G,
             },
-            {"toy": {"clip_l": L}, "hat": {"clip_l": L, "clip_g": G}, "cat": {"clip_g": G}},
+            {"toy": {"clip_l": L}, "hat": {"clip_l": L, "clip_g": G}, "cat.v1.5": {"clip_g": G}},
         ),
     ],
 )
@@ -76,8 +76,8 @@ def test_files_are_read_from_disk(tmp_path):
         ({"<toy>": torch.zeros(2, 768, dtype=torch.int64)}, r"'<toy>': .* got torch.int64"),
         ({"emb_params": L * torch.nan}, "'file' has values that are not finite"),
         ({"clip_l": L, "clip_g": G[:1]}, "as many vectors for each encoder, got {'clip_l': 2, 'c"),
-        ({"bundle_emb.toy.other": L}, "'toy' has an unknown tensor 'other'"),
-        ({"bundle_emb.toy": L}, "'toy' has an unknown tensor ''"),
+        ({"bundle_emb.toy.other": L}, "expected the vectors of a word, got .*emb.toy.other'"),
+        ({"bundle_emb.clip_l": L}, "got the tensor 'bundle_emb.clip_l'"),
     ],
 )
 def test_other_files_are_refused(tensors, message):

@@ -8,6 +8,9 @@ from torch import Tensor
 from latelier_transformers.clip_text.prompts import a1111, comfyui
 from latelier_transformers.clip_text.prompts.prompt import Chunk, Encode
 
+_ZERO = 1e-4
+"""Share of the mean magnitude below which a mean is rounding."""
+
 
 @dataclass(frozen=True)
 class PromptRule:
@@ -24,11 +27,15 @@ class PromptRule:
 
 
 def restore_mean(states: Tensor, weights: Tensor, _encode_empty: Callable[[], Tensor]) -> Tensor:
-    """Multiply states by their weights, and each row by what gives it the old mean again."""
+    """Multiply states by their weights, and each row by what gives it the old mean again.
+
+    A mean that is zero but for rounding stays as it is, as in an encoder that was never trained.
+    """
     weighted = states * weights[..., None]
-    means = (each.float().mean((1, 2), keepdim=True) for each in (states, weighted))
-    before, after = means
-    return (weighted * (before / after)).to(states.dtype)
+    before, after = (each.float().mean((1, 2), keepdim=True) for each in (states, weighted))
+    size = states.float().abs().mean((1, 2), keepdim=True)
+    is_zero = before.abs().minimum(after.abs()) < _ZERO * size
+    return (weighted * (before / after).where(~is_zero, 1.0)).to(states.dtype)
 
 
 def interpolate(states: Tensor, weights: Tensor, encode_empty: Callable[[], Tensor]) -> Tensor:
