@@ -23,7 +23,9 @@ def fits_published_vocabulary(config: ClipTextConfig) -> bool:
 @cache
 def published_vocabulary() -> ClipVocabulary:
     """Return the vocabulary, read once."""
-    merges = gzip.decompress(files(__package__).joinpath("merges.txt.gz").read_bytes())
+    merges = gzip.decompress(
+        files("latelier_transformers.clip_text").joinpath("merges.txt.gz").read_bytes()
+    )
     vocab = json.dumps(_ids(merges.decode()), ensure_ascii=False)
     return ClipVocabulary({VOCAB: vocab.encode(), MERGES: merges})
 

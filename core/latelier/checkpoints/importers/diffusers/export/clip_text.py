@@ -20,6 +20,9 @@ _SAME = (
     "eos_token_id",
     "pad_token_id",
 )
+_OUTPUTS = {"final_norm": True, "pooled": "none", "null": "empty"}
+"""What pipelines of diffusers with one CLIP take of it."""
+
 _LAYERS = "text_model.encoder.layers."
 
 
@@ -29,9 +32,15 @@ def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
     An encoder whose output is its penultimate layer loses the last one.
 
     Raises:
-        CompatibilityError: the encoder has no tokenizer.
+        CompatibilityError: the encoder has no tokenizer, or outputs that diffusers takes none of.
     """
     config: Any = component.config
+    for name, value in _OUTPUTS.items():
+        if getattr(config, name) != value:
+            raise CompatibilityError(
+                f"the text encoder has {name}={getattr(config, name)}; expected {value}, as the "
+                "pipelines of diffusers with one text encoder"
+            )
     assets = assets_of(component.module)
     if not assets:
         raise CompatibilityError("the text encoder has no tokenizer, and diffusers needs one")
