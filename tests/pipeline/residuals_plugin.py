@@ -1,25 +1,12 @@
 """A plugin with a kind of adapter that adds residuals: an edge map steers the middle block."""
 
 import torch
+from residuals_config import EdgesConfig
 from torch import nn
 from torch.nn.functional import avg_pool2d
 
-from latelier.contracts.adapters import ResidualConfig
 from latelier.kernel.hookspecs import hookimpl
 from latelier.nn.module import ConfiguredModule
-
-
-class EdgesConfig(ResidualConfig):
-    channels: int = 32
-    block: str = "middle_block"
-
-    @property
-    def hint_channels(self):
-        return 13
-
-    @property
-    def blocks(self):
-        return {self.block}
 
 
 class Edges(ConfiguredModule[EdgesConfig]):
@@ -29,20 +16,19 @@ class Edges(ConfiguredModule[EdgesConfig]):
         self.calls = []
 
     def residuals(self, x, t, condition, hint):
-        self.calls.append((x.shape, t.tolist(), sorted(condition.spatial), len(hint)))
+        self.calls.append((x.shape, t, sorted(condition.spatial), len(hint)))
         tokens = condition.streams["text"].tokens.mean(dim=(1, 2)).view(-1, 1, 1, 1)
-        given = hint[:, -1:, :1, :1]
-        features = (
-            self.proj(avg_pool2d(hint[:, :-1], 2)) + 0.1 * tokens + t.view(-1, 1, 1, 1) / 1000
-        )
-        return {self.config.block: features * given}
+        features = self.proj(avg_pool2d(hint[:, :-1], 2)) + 0.1 * tokens
+        features = features + (t.view(-1, 1, 1, 1) / 1000).to(x.dtype)
+        return {self.config.block: features * hint[:, -1:, :1, :1]}
 
 
 class ResidualsPlugin:
     @hookimpl
     def latelier_register(self, registrar):
-        home = "residuals_plugin"
-        registrar.adapter_kind("edges", factory=f"{home}:Edges", config=f"{home}:EdgesConfig")
+        registrar.adapter_kind(
+            "edges", factory="residuals_plugin:Edges", config="residuals_config:EdgesConfig"
+        )
 
 
 def fill(module, seed=0):

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from latelier.testing.first_stage import FirstStageContract
     from latelier.testing.guidance import GuidanceContract
     from latelier.testing.importer import ImporterContract
+    from latelier.testing.residual_adapter import ResidualAdapterContract
     from latelier.testing.sampler import SamplerContract
     from latelier.testing.schedule import ScheduleContract
+    from latelier.testing.weight_adapter import WeightAdapterContract
 
 __all__ = [
     "AccelerationContract",
@@ -42,8 +44,10 @@ __all__ = [
     "FirstStageContract",
     "GuidanceContract",
     "ImporterContract",
+    "ResidualAdapterContract",
     "SamplerContract",
     "ScheduleContract",
+    "WeightAdapterContract",
 ]
 
 _MODULES = {
@@ -54,8 +58,10 @@ _MODULES = {
     "FirstStageContract": "latelier.testing.first_stage",
     "GuidanceContract": "latelier.testing.guidance",
     "ImporterContract": "latelier.testing.importer",
+    "ResidualAdapterContract": "latelier.testing.residual_adapter",
     "SamplerContract": "latelier.testing.sampler",
     "ScheduleContract": "latelier.testing.schedule",
+    "WeightAdapterContract": "latelier.testing.weight_adapter",
 }
 
 # Failing checks show their values, also where latelier's pytest plugin is not loaded.

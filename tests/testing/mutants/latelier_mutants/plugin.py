@@ -162,6 +162,26 @@ IMPORTERS = [
     "caches",
 ]
 
+RESIDUAL_ADAPTERS = [
+    "sketch",
+    "another_block",
+    "acts_without_a_hint",
+    "ignores_the_hint",
+    "mean_of_the_batch_adapter",
+    "changes_x",
+    "fits_all",
+]
+WEIGHT_ADAPTERS = [
+    "plain",
+    "misaddressed",
+    "rounds_differences",
+    "changes_weights",
+    "writes_half",
+    "recognizes_all",
+    "takes_any_model",
+    "naked_file_error",
+]
+
 
 def class_of(name):
     return name.title().replace("_", "")
@@ -190,6 +210,19 @@ class MutantsPlugin:
             order=1,
             asymptotic_order=2,
         )
+        for name in RESIDUAL_ADAPTERS:
+            registrar.adapter_kind(
+                name,
+                factory=f"latelier_mutants.adapters:{class_of(name)}",
+                config=f"latelier_mutants.adapter_configs:"
+                f"{'FitsAll' if name == 'fits_all' else 'Sketch'}Config",
+            )
+        for name in WEIGHT_ADAPTERS:
+            registrar.adapter_kind(
+                name,
+                factory=f"latelier_mutants.adapters:{class_of(name)}",
+                config="latelier.checkpoints.lora.configs:LoraConfig",
+            )
         for name in SCHEDULES:
             factory = f"latelier_mutants.schedules:{name}"
             registrar.schedule(f"schedule_{name}", factory=factory)

@@ -1,0 +1,128 @@
+"""Faultless adapters of residuals and of weights, and faulty subclasses of them."""
+
+from safetensors.torch import load_file
+from torch import nn
+
+from latelier.checkpoints.lora.lora import Lora
+from latelier.contracts.errors import CompatibilityError
+from latelier.nn.low_rank import LowRank
+
+
+class Sketch(nn.Module):
+    """Faultless: a convolution of the hint and of x."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.hint = nn.Conv2d(1, config.channels, 1)
+        self.x = nn.Conv2d(4, config.channels, 1)
+
+    def residuals(self, x, t, condition, hint):
+        given = hint[:, -1:, :1, :1]
+        return {"middle": (self.hint(hint[:, :1]) + self.x(x)) * given}
+
+
+class FitsAll(Sketch):
+    """Its configuration checks nothing."""
+
+
+class AnotherBlock(Sketch):
+    def residuals(self, *arguments):
+        return {"skips.0": super().residuals(*arguments)["middle"]}
+
+
+class ActsWithoutAHint(Sketch):
+    def residuals(self, x, t, condition, hint):
+        return {"middle": self.hint(hint[:, :1]) + self.x(x)}
+
+
+class IgnoresTheHint(Sketch):
+    def residuals(self, x, t, condition, hint):
+        given = hint.flatten(1).any(1).view(-1, 1, 1, 1)
+        zero = self.hint(hint[:, :1] * 0)
+        return {"middle": (self.x(x) + zero) * given}
+
+
+class MeanOfTheBatchAdapter(Sketch):
+    def residuals(self, x, t, condition, hint):
+        return super().residuals(x + x.mean(0, keepdim=True), t, condition, hint)
+
+
+class ChangesX(Sketch):
+    def residuals(self, x, t, condition, hint):
+        return super().residuals(x.mul_(2).div_(3) * 1.5, t, condition, hint)
+
+
+class Plain(Lora):
+    """Faultless."""
+
+
+class Misaddressed(Lora):
+    @property
+    def changes(self):
+        return {f"{address}.weight": each for address, each in super().changes.items()}
+
+    def write(self, path, model):
+        return Lora(super().changes).write(path, model)
+
+    @classmethod
+    def read(cls, path, model):
+        return cls(Lora.read(path, model).changes)
+
+
+class InHalf(LowRank):
+    def difference(self, weight):
+        return super().difference(weight).to(weight.dtype)
+
+
+class InPlace(LowRank):
+    def difference(self, weight):
+        found = super().difference(weight)
+        weight.mul_(2)
+        return found
+
+
+def _with(change):
+    """Return a LoRA whose changes are of another class."""
+
+    class Changed(Lora):
+        def __init__(self, changes):
+            super().__init__(
+                {k: change(each.down, each.up, each.alpha) for k, each in changes.items()}
+            )
+
+    return Changed
+
+
+RoundsDifferences = _with(InHalf)
+ChangesWeights = _with(InPlace)
+
+
+class WritesHalf(Lora):
+    def write(self, path, model):
+        changes = {
+            k: LowRank(each.down, each.up * 0.5, each.alpha) for k, each in self.changes.items()
+        }
+        return Lora(changes).write(path, model)
+
+
+class RecognizesAll(Lora):
+    @classmethod
+    def recognizes(cls, shapes):
+        return True
+
+
+class TakesAnyModel(Lora):
+    @classmethod
+    def read(cls, path, model):
+        try:
+            return super().read(path, model)
+        except CompatibilityError:
+            return cls({})
+
+
+class NakedFileError(Lora):
+    @classmethod
+    def read(cls, path, model):
+        load_file(path)
+        return super().read(path, model)
