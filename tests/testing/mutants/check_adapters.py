@@ -16,8 +16,8 @@ RESIDUALS = {
 }
 WEIGHTS = {
     "plain": None,
-    "misaddressed": "test_its_changes_are_of_layers_of_the_model",
-    "rounds_differences": "test_a_difference_is_float32_of_the_weights_shape",
+    "misaddressed": "test_its_changes_are_of_parameters_of_the_model",
+    "not_finite": "test_a_difference_is_finite_and_of_the_weights_shape",
     "changes_weights": "test_it_changes_no_weight_in_place",
     "writes_half": "test_its_file_is_read_again",
     "recognizes_all": "test_it_recognizes_its_files_alone",

@@ -60,19 +60,12 @@ class Plain(Lora):
 class Misaddressed(Lora):
     @property
     def changes(self):
-        return {f"{address}.weight": each for address, each in super().changes.items()}
-
-    def write(self, path, model):
-        return Lora(super().changes).write(path, model)
-
-    @classmethod
-    def read(cls, path, model):
-        return cls(Lora.read(path, model).changes)
+        return {f"{address}s": each for address, each in super().changes.items()}
 
 
-class InHalf(LowRank):
+class Endless(LowRank):
     def difference(self, weight):
-        return super().difference(weight).to(weight.dtype)
+        return super().difference(weight) / 0
 
 
 class InPlace(LowRank):
@@ -94,14 +87,14 @@ def _with(change):
     return Changed
 
 
-RoundsDifferences = _with(InHalf)
+NotFinite = _with(Endless)
 ChangesWeights = _with(InPlace)
 
 
 class WritesHalf(Lora):
     def write(self, path, model):
         changes = {
-            k: LowRank(each.down, each.up * 0.5, each.alpha) for k, each in self.changes.items()
+            k: LowRank(each.down, each.up * 0.5, each.alpha) for k, each in self.layers.items()
         }
         return Lora(changes).write(path, model)
 

@@ -174,7 +174,7 @@ RESIDUAL_ADAPTERS = [
 WEIGHT_ADAPTERS = [
     "plain",
     "misaddressed",
-    "rounds_differences",
+    "not_finite",
     "changes_weights",
     "writes_half",
     "recognizes_all",
