@@ -11,7 +11,7 @@ RESIDUALS = {
     "acts_without_a_hint": "test_a_row_without_a_hint_gets_no_residual",
     "ignores_the_hint": "test_the_hint_changes_the_residuals",
     "mean_of_the_batch_adapter": "test_rows_are_independent",
-    "changes_x": "test_it_leaves_its_arguments_alone",
+    "changes_t": "test_it_leaves_its_arguments_alone",
     "fits_all": "test_another_denoiser_or_conditioner_is_refused",
 }
 WEIGHTS = {

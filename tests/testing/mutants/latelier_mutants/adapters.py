@@ -48,9 +48,9 @@ class MeanOfTheBatchAdapter(Sketch):
         return super().residuals(x + x.mean(0, keepdim=True), t, condition, hint)
 
 
-class ChangesX(Sketch):
+class ChangesT(Sketch):
     def residuals(self, x, t, condition, hint):
-        return super().residuals(x.mul_(2).div_(3) * 1.5, t, condition, hint)
+        return super().residuals(x, t.div_(1000), condition, hint)
 
 
 class Plain(Lora):

@@ -168,7 +168,7 @@ RESIDUAL_ADAPTERS = [
     "acts_without_a_hint",
     "ignores_the_hint",
     "mean_of_the_batch_adapter",
-    "changes_x",
+    "changes_t",
     "fits_all",
 ]
 WEIGHT_ADAPTERS = [
