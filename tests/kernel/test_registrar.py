@@ -19,6 +19,7 @@ def test_every_kind_can_be_registered():
     registrar.guidance("cfg", factory="a:cfg")
     registrar.acceleration("cache", factory="a:cache")
     registrar.importer("compvis", factory="a:CompVis")
+    registrar.adapter_kind("control", **MODULE)
     registrar.adapter("palette", folder="my_dist.data:adapters/palette-v1.5")
     registrar.database("birds", factory="a:birds")
     assert tuple(spec.kind for spec in registrar.specs) == KINDS

@@ -157,7 +157,7 @@ def test_the_student_comes_nearer_to_the_teacher(make_evaluator):
     with torch.no_grad():
         before = evaluator.validate()
     optimizer = torch.optim.Adam(objective.trained.parameters(), lr=0.01)
-    for step in range(24):
+    for step in range(48):
         optimizer.zero_grad()
         objective(batch_of(objective), step)["loss"].backward()
         optimizer.step()
