@@ -9,9 +9,9 @@ import yaml
 from PIL import Image
 
 import latelier
-from latelier.checkpoints.lora.lora import Lora, find_layers
-from latelier.checkpoints.lora.writing import write_lora
-from latelier.checkpoints.manifests import StoredAdapter
+from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.writing import write_changes
+from latelier.checkpoints.manifests import AdapterManifest
 from latelier.nn.low_rank import create_low_rank
 from latelier.training.configs.adapter import AdapterTraining
 
@@ -36,7 +36,7 @@ def test_the_table_has_every_field_of_the_format():
         for row in re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", row)
     }
-    assert named == set(StoredAdapter.model_fields)
+    assert named == set(AdapterManifest.model_fields)
 
 
 def test_the_documented_registration_works():
@@ -55,16 +55,16 @@ def test_the_documented_registration_works():
 def style(tmp_path, monkeypatch):
     """A LoRA for the embedded model in the working folder."""
     monkeypatch.chdir(tmp_path)
-    components = latelier.load("emoji-scenes", "cpu").base_components()
+    model = latelier.load("emoji-scenes", "cpu").base_modules()
     torch.manual_seed(0)
     changes = {
         address: create_low_rank(layer, 2, 2.0)
-        for address, layer in find_layers(components).items()
+        for address, layer in find_layers(model).items()
         if address.endswith("to_q")
     }
     for change in changes.values():
         torch.nn.init.normal_(change.up, std=0.1)
-    write_lora(tmp_path / "style.safetensors", Lora(changes), components)
+    write_changes(tmp_path / "style.safetensors", changes, model)
 
 
 def test_the_documented_view_makes_a_picture(style):
