@@ -30,7 +30,7 @@ def name_unet(widths: Any, context: int | None = None) -> str:
 
 
 def check_family(
-    name: str, what: str, expected: Mapping[str, Any], denoiser: UNetConfig | Any
+    name: str, what: str, expected: Mapping[str, Any], denoiser: Any
 ) -> None:
     """Check that the UNet of a model has the values that an add-on expects.
 
@@ -38,12 +38,13 @@ def check_family(
         name: of the adapter.
         what: it is: "a ControlNet for Stable Diffusion 1".
         expected: attribute of `UNetConfig`, or "streams.NAME" or "vectors.NAME" -> its value.
-        denoiser: configuration of the model's.
+        denoiser: of the model.
 
     Raises:
         CompatibilityError: the model has others; the error names them.
     """
-    found = {key: _read(denoiser, key) for key in expected}
+    config = getattr(denoiser, "config", None)
+    found = {key: _read(config, key) for key in expected}
     differences = [
         f"{key.replace('.', ' ')} (expected {value}, found {found[key]})"
         for key, value in expected.items()
@@ -51,15 +52,15 @@ def check_family(
     ]
     if differences:
         raise CompatibilityError(
-            f"adapter '{name}' is {what}, and this model is {name_family(denoiser)}: different "
+            f"adapter '{name}' is {what}, and this model is {name_family(config)}: different "
             f"are {', '.join(differences)}"
         )
 
 
-def _read(denoiser: Any, key: str) -> Any:
+def _read(config: Any, key: str) -> Any:
     """Return a value of a configuration, None where there is none."""
     attribute, _, entry = key.partition(".")
-    value = getattr(denoiser, attribute, None)
+    value = getattr(config, attribute, None)
     if not entry:
         return value
     value = (value or {}).get(entry)

@@ -38,6 +38,7 @@ KINDS = {
         },
         "is a ControlNet for FLUX.1",
     ),
+    "ControlNet-LLLite": ({"lllite_unet_x.down.0.weight": (4, 4)}, "is a ControlNet-LLLite"),
     "ControlNet of SD 3": (
         {"controlnet_blocks.0.weight": (4, 4), "pos_embed_input.proj.weight": (4, 17, 2, 2)},
         "is a ControlNet for Stable Diffusion 3",

@@ -140,6 +140,7 @@ _FORMATS = (
     ),
     _Format(_has_prefix("controlnet_blocks."), f"is a ControlNet for a transformer: {_UNREAD}"),
     _Format(_has_prefix("control_all_x_embedder."), f"is a ControlNet for Z-Image: {_UNREAD}"),
+    _Format(_has_prefix("lllite_"), f"is a ControlNet-LLLite: {_UNREAD}"),
     _Format(_has_prefix("control_model."), f"is a ControlNet: {_ADDONS}"),
     _Format(_has_prefix("controlnet_cond_embedding."), f"is a ControlNet: {_ADDONS}"),
     _Format(_has_prefix("input_hint_block."), f"is a ControlNet: {_ADDONS}"),

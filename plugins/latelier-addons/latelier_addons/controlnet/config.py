@@ -85,5 +85,5 @@ class ControlNetConfig(ResidualConfig):
         expected |= {f"streams.{stream}": slot.width for stream, slot in own.streams.items()}
         expected |= {f"vectors.{vector}": width for vector, width in own.vectors.items()}
         what = f"a ControlNet for {name_family(own)}"
-        check_family(name, what, expected, denoiser.config)
+        check_family(name, what, expected, denoiser)
         super().check(name, conditioner, denoiser)

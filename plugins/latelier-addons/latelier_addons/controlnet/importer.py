@@ -20,7 +20,7 @@ CONTROLNET = "latelier-addons/controlnet"
 """Id of the kind of adapter."""
 
 _CLASSES = ("ControlNetModel", "ControlNetUnionModel")
-_TYPES = {
+CONTROL_TYPES = {
     **dict.fromkeys(("openpose",), 0),
     **dict.fromkeys(("depth",), 1),
     **dict.fromkeys(("scribble", "hed", "pidi", "ted"), 2),
@@ -117,7 +117,7 @@ def _read_type(source: ImportSource, types: int) -> int:
     Raises:
         InvalidConfigError: it is missing or unknown.
     """
-    known = {name: number for name, number in _TYPES.items() if number < types}
+    known = {name: number for name, number in CONTROL_TYPES.items() if number < types}
     value = source.options.get("type")
     if value is None:
         raise InvalidConfigError(

@@ -27,7 +27,7 @@ def preprocess(
     Example: latelier preprocess canny photo.jpg edges.png
 
     Args:
-        name: of the filter.
+        name: the filter.
         picture: an image file.
         output: a .png or .jpg file.
         low: of canny, the gradient of edges that touch others; 0.4 by default.

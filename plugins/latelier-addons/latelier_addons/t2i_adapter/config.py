@@ -60,5 +60,5 @@ class T2IAdapterConfig(ResidualConfig):
     def check(self, name: str, conditioner: ConditionerConfig | None, denoiser: Any) -> None:
         """Check the hint, and that the denoiser is a UNet with these levels."""
         expected = {"widths": self.unet_widths, "num_res_blocks": _UNET_RES_BLOCKS}
-        check_family(name, f"a T2I-Adapter for {self.family}", expected, denoiser.config)
+        check_family(name, f"a T2I-Adapter for {self.family}", expected, denoiser)
         super().check(name, conditioner, denoiser)
