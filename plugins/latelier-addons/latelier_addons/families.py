@@ -29,9 +29,7 @@ def name_unet(widths: Any, context: int | None = None) -> str:
     return f"a UNet of {', '.join(map(str, widths))} channels{end}"
 
 
-def check_family(
-    name: str, what: str, expected: Mapping[str, Any], denoiser: Any
-) -> None:
+def check_family(name: str, what: str, expected: Mapping[str, Any], denoiser: Any) -> None:
     """Check that the UNet of a model has the values that an add-on expects.
 
     Args:
