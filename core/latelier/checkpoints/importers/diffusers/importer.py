@@ -267,7 +267,8 @@ def _check_text_encoder(
 
 def _text_folders(source: ImportSource, index: PipelineIndex, part: str) -> tuple[Path, Path]:
     """Return the folders of a text encoder and of its tokenizer."""
-    return _folder(source, index, part), _folder(source, index, TEXT_ENCODERS[part])
+    tokenizer = _folder(source, index, TEXT_ENCODERS[part])
+    return _folder(source, index, part), tokenizer
 
 
 def _read_pipeline(source: ImportSource, plan: _Plan) -> Imported:
