@@ -33,9 +33,13 @@ MARKERS = frozenset({"v_pred", "ztsnr", "edm_mean", "edm_std"})
 _COSXL = "edm_vpred."
 """Beginning of the marks of v-prediction with EDM's noise levels."""
 
-_EDM_MEAN = (-1.6574, 1.886, -1.383, 2.5155)
-_EDM_STD = (8.4927, 5.9022, 6.5498, 5.2299)
-"""Of the latents of Playground 2.5, whose files have the markers of EDM."""
+_EDM = Training(
+    process={"kind": "edm", "sigma_data": 0.5, "sigma_min": 0.002, "sigma_max": 80.0},
+    defaults={"steps": 50, "guidance": 3.0},
+    scale_factor=tuple(0.5 / std for std in (8.4927, 5.9022, 6.5498, 5.2299)),
+    shift_factor=(-1.6574, 1.886, -1.383, 2.5155),
+    note="its process is EDM, with the latents of Playground 2.5: the file has edm_mean",
+)
 
 
 def find_training(names: Collection[str], options: Mapping[str, Any]) -> Training:
@@ -54,31 +58,40 @@ def find_training(names: Collection[str], options: Mapping[str, Any]) -> Trainin
             f"the file has {_COSXL}*: it was trained as CosXL, whose process is not supported"
         )
     if {"edm_mean", "edm_std"} <= set(names):
-        return Training(
-            {"kind": "edm", "sigma_data": 0.5, "sigma_min": 0.002, "sigma_max": 80.0},
-            {"steps": 50, "guidance": 3.0},
-            tuple(0.5 / std for std in _EDM_STD),
-            _EDM_MEAN,
-            "its process is EDM, with the latents of Playground 2.5: the file has edm_mean",
-        )
+        return _EDM
     if "prediction" in options:
         prediction, why = check_prediction(options["prediction"]), "by the option 'prediction'"
     elif "v_pred" in names:
         prediction, why = "v", "the file has the mark v_pred"
     else:
         prediction, why = "eps", "the file has no mark v_pred"
-    is_zero = prediction == "v" and "ztsnr" in names
-    schedule = {"name": "model", "options": {"spacing": "trailing"}} if is_zero else "compvis"
+    return _variance_preserving(prediction, why, prediction == "v" and "ztsnr" in names)
+
+
+def _variance_preserving(prediction: str, why: str, ends_in_noise: bool) -> Training:
+    """Return the training of a model that predicts eps or v.
+
+    Args:
+        prediction: "eps" or "v".
+        why: the reason to believe it.
+        ends_in_noise: whether its last step is pure noise.
+    """
+    trailing = {"name": "model", "options": {"spacing": "trailing"}}
     return Training(
-        {
+        process={
             "kind": "vp",
             "prediction": prediction,
             "beta_start": 0.00085,
             "beta_end": 0.012,
-            "zero_terminal_snr": is_zero,
+            "zero_terminal_snr": ends_in_noise,
         },
-        {"steps": 50, "sampler": "ddim", "schedule": schedule, "guidance": 5.0},
-        0.13025,
-        0.0,
-        f"it predicts {prediction}: {why}" + (", to pure noise (ztsnr)" if is_zero else ""),
+        defaults={
+            "steps": 50,
+            "sampler": "ddim",
+            "schedule": trailing if ends_in_noise else "compvis",
+            "guidance": 5.0,
+        },
+        scale_factor=0.13025,
+        shift_factor=0.0,
+        note=f"it predicts {prediction}: {why}" + ", up to pure noise (ztsnr)" * ends_in_noise,
     )

@@ -46,23 +46,23 @@ class Variant:
         return (self.clip_g,) if self.clip_l is None else (self.clip_l, self.clip_g)
 
 
-BASE = Variant(
-    "Stable Diffusion XL",
-    (1, 2, 4),
-    (1, 2, 10),
-    "conditioner.embedders.0.transformer.",
-    "conditioner.embedders.1.model.",
+_BASE = Variant(
+    name="Stable Diffusion XL",
+    channel_mult=(1, 2, 4),
+    transformer_depth=(1, 2, 10),
+    clip_l="conditioner.embedders.0.transformer.",
+    clip_g="conditioner.embedders.1.model.",
     numbers=6,
 )
-REFINER = Variant(
-    "Stable Diffusion XL's refiner",
-    (1, 2, 4, 4),
-    4,
-    None,
-    "conditioner.embedders.0.model.",
+_REFINER = Variant(
+    name="Stable Diffusion XL's refiner",
+    channel_mult=(1, 2, 4, 4),
+    transformer_depth=4,
+    clip_l=None,
+    clip_g="conditioner.embedders.0.model.",
     numbers=5,
 )
-_VARIANTS = {(320, 2048): BASE, (384, 1280): REFINER}
+_VARIANTS = {(320, 2048): _BASE, (384, 1280): _REFINER}
 """Channels of the UNet's first level, and width of the text that it attends to -> variant."""
 
 _CHANNELS = {LATENTS: "text to image", 2 * LATENTS + 1: "inpainting"}
