@@ -1,5 +1,7 @@
 """From a file to a picture, by a view of a pipeline: ControlNet and T2I-Adapter, and replay."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -79,3 +81,15 @@ def test_a_hint_of_another_aspect_is_refused(pipe, folders, edges):
 def test_half_precision(pipe, folders, edges):
     view = pipe.to("cpu", torch.bfloat16).with_adapter(folders / "canny")
     assert pixels(view, canny=edges) != pixels(view)
+
+
+def test_the_features_of_a_t2i_adapter_are_computed_once_a_run(pipe, folders, edges):
+    view = pipe.with_adapter(folders / "sketch")
+    module, calls = view.adapters["sketch"].loaded.adapter.module, []
+    with module.conv_in.register_forward_hook(lambda *_: calls.append(1)):
+        first = pixels(view, sketch=edges)
+        assert len(calls) == 1
+        assert pixels(view, sketch=edges.rotate(90)) != first
+        assert len(calls) == 2
+        gc.collect()
+    assert not module._features

@@ -1,12 +1,14 @@
 """The networks of T2I-Adapters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
+import torch
 from latelier.contracts.condition import Condition
 from latelier.nn.module import ConfiguredModule
 from latelier.nn.packed import Conv2d
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle, relu
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from latelier_addons.t2i_adapter.config import HINT_PATCH, T2IAdapterConfig
 
@@ -15,9 +17,10 @@ _XL_DOWN = 2
 
 
 class T2IAdapter(ConfiguredModule[T2IAdapterConfig]):
-    """Computes features of a hint, which do not depend on the step, and adds them to a UNet's.
+    """Computes features of a hint, which are added to those of a UNet.
 
-    The names of its tensors are those of diffusers, less "adapter.".
+    They do not depend on the step. A hint is the same tensor at all steps of a run, so its features
+    are kept as long as it lives. The names of the weights are those of diffusers, less "adapter.".
     """
 
     def __init__(self, config: T2IAdapterConfig) -> None:
@@ -30,6 +33,7 @@ class T2IAdapter(ConfiguredModule[T2IAdapterConfig]):
         else:
             self.conv_in = Conv2d(channels, widths[0], 3, padding=1)
             channels = widths[0]
+        self._features: MutableMapping[Tensor, dict[str, Tensor]] = WeakTensorKeyDictionary()
         self.body = nn.ModuleList()
         for i, width in enumerate(widths):
             is_down = i == _XL_DOWN if is_xl else i > 0
@@ -41,6 +45,14 @@ class T2IAdapter(ConfiguredModule[T2IAdapterConfig]):
         self, _x: Tensor, _t: Tensor, _condition: Condition, hint: Tensor, /
     ) -> Mapping[str, Tensor]:
         """Return the features of the hint; 0 in rows without one."""
+        features = self._features.get(hint)
+        if features is None:
+            features = self._compute(hint)
+            if not torch.is_grad_enabled():
+                self._features[hint] = features
+        return features
+
+    def _compute(self, hint: Tensor) -> dict[str, Tensor]:
         pixels = pixel_shuffle(hint[:, :-1], HINT_PATCH)
         if self.config.colors == 1:
             pixels = pixels.mean(dim=1, keepdim=True)
