@@ -1,6 +1,7 @@
 """Folders of Stable Diffusion XL: every part gives the numbers that it gives in diffusers."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,28 @@ def unet(*, refiner: bool, channels: int) -> nn.Module:
     )
 
 
-def pipeline(folder: Path, *, refiner: bool = False, channels: int = 4) -> Any:
-    """Save a small Stable Diffusion XL as diffusers does, and return its pipeline."""
+def discrete_euler() -> Any:
+    return diffusers.EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        steps_offset=1,
+        timestep_spacing="leading",
+    )
+
+
+def pipeline(
+    folder: Path,
+    *,
+    refiner: bool = False,
+    channels: int = 4,
+    scheduler: Any = None,
+    latents: Mapping[str, Any] | None = None,
+) -> Any:
+    """Save a small Stable Diffusion XL as diffusers does, and return its pipeline.
+
+    latents: options of the first stage's latents.
+    """
     two = refiner or channels == 9
     kind = diffusers.StableDiffusionXLPipeline
     if two:
@@ -103,7 +124,7 @@ def pipeline(folder: Path, *, refiner: bool = False, channels: int = 4) -> Any:
                 down_block_types=["DownEncoderBlock2D"] * 2,
                 up_block_types=["UpDecoderBlock2D"] * 2,
                 layers_per_block=1,
-                scaling_factor=0.13025,
+                **(latents or {"scaling_factor": 0.13025}),
             )
         ),
         text_encoder=None if refiner else clip("CLIPTextModel", 24, "quick_gelu"),
@@ -111,13 +132,7 @@ def pipeline(folder: Path, *, refiner: bool = False, channels: int = 4) -> Any:
         tokenizer=None if refiner else tokenizer(folder / "of" / "one", "<|endoftext|>"),
         tokenizer_2=tokenizer(folder / "of" / "two", "!"),
         unet=unet(refiner=refiner, channels=channels),
-        scheduler=diffusers.EulerDiscreteScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            steps_offset=1,
-            timestep_spacing="leading",
-        ),
+        scheduler=scheduler or discrete_euler(),
         force_zeros_for_empty_prompt=not refiner,
         add_watermarker=False,
         **({"requires_aesthetics_score": refiner} if two else {}),
@@ -166,9 +181,21 @@ def test_prompts_and_predictions_are_those_of_diffusers(tmp_path, with_clip, ref
         close(ours.denoiser(x, t, condition), wanted)
 
 
-def test_pictures_are_those_of_diffusers(tmp_path, with_clip):
-    theirs = pipeline(tmp_path)
+EDM_LATENTS = {
+    "scaling_factor": 0.5,
+    "latents_mean": [-1.6574, 1.886, -1.383, 2.5155],
+    "latents_std": [8.4927, 5.9022, 6.5498, 5.2299],
+}
+"""Those of Playground 2.5."""
+
+
+@pytest.mark.parametrize("kind", ["vp", "edm"])
+def test_pictures_are_those_of_diffusers(tmp_path, with_clip, kind):
+    is_edm = kind == "edm"
+    scheduler = diffusers.EDMEulerScheduler() if is_edm else discrete_euler()
+    theirs = pipeline(tmp_path, scheduler=scheduler, latents=EDM_LATENTS if is_edm else None)
     ours = imported(tmp_path, with_clip)
+    assert ours.process.kind == kind
     assert ours.defaults.size == (16, 16)
     assert ours.defaults.guidance.options["scale"] == 5.0
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(3))
@@ -176,6 +203,7 @@ def test_pictures_are_those_of_diffusers(tmp_path, with_clip):
         PROMPT, latents=latents, num_inference_steps=3, height=16, width=16, output_type="np"
     ).images[0]
     found = np.asarray(ours.generate(prompt=PROMPT, seed=3, steps=3)[0].image)
+    assert wanted.std() > 0.05
     assert np.abs(found / 255 - wanted).max() < 1.01 / 255
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from latelier import default_atelier
+from latelier.checkpoints.importers.diffusers.configs.edm_scheduler import EDM_SAMPLERS
 from latelier.checkpoints.importers.diffusers.configs.scheduler import (
     defaults_from_diffusers,
     process_from_diffusers,
@@ -20,8 +21,7 @@ from latelier.diffusion.processes.kinds import process_from
 OTHER_PROCESSES = {
     "FlowMatchEulerDiscreteScheduler": "flow matching",
     "FlowMatchHeunDiscreteScheduler": "flow matching",
-    "EDMEulerScheduler": "EDM",
-    "CosineDPMSolverMultistepScheduler": "EDM",
+    "CosineDPMSolverMultistepScheduler": "audio",
     "CMStochasticIterativeScheduler": "a consistency model",
     "KarrasVeScheduler": "a variance-exploding process",
     "ScoreSdeVeScheduler": "a variance-exploding process",
@@ -47,8 +47,8 @@ def test_every_scheduler_of_diffusers_is_known():
     diffusers = pytest.importorskip("diffusers")
     names = [name for name in dir(diffusers.schedulers) if name.endswith("Scheduler")]
     assert len(names) > 40
-    unknown = [name for name in names if "unknown" in refusal(name)]
-    assert not unknown
+    unknown = {name for name in names if "unknown" in refusal(name)}
+    assert unknown == set(EDM_SAMPLERS)
 
 
 def refusal(name: str) -> str:
@@ -81,6 +81,41 @@ def test_an_option_that_changes_the_meaning_of_the_model_is_refused(option, valu
     config = {"_class_name": "DPMSolverMultistepScheduler", option: value}
     with pytest.raises(InvalidConfigError, match=f"{option}.*not supported"):
         process_from_diffusers(config)
+
+
+@pytest.mark.parametrize("name", EDM_SAMPLERS)
+@pytest.mark.parametrize("spacing", ["karras", "exponential"])
+def test_edm_has_the_sigmas_of_its_scheduler(name, spacing):
+    diffusers = pytest.importorskip("diffusers")
+    changes = {"sigma_schedule": spacing, "rho": 5.0, "sigma_min": 0.01, "sigma_max": 40.0}
+    theirs = getattr(diffusers, name)(sigma_data=1.0, **changes)
+    theirs.set_timesteps(10)
+    config = {**theirs.config, "_class_name": name}
+    process, defaults = (
+        process_from(process_from_diffusers(config)),
+        defaults_from_diffusers(config),
+    )
+    assert (process.kind, process.sigma_data) == ("edm", 1.0)
+    assert scheduler_notes(config) == []
+    schedule = defaults["schedule"]
+    make = default_atelier().schedules.get(schedule["name"])
+    found = make(10, process, **schedule["options"]).sigmas
+    assert list(found) == pytest.approx(theirs.sigmas.tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("prediction_type", "v_prediction"),
+        ("sigma_schedule", "linear"),
+        ("thresholding", True),
+        ("sigma_data", 0.0),
+        ("sigma_max", float("inf")),
+    ],
+)
+def test_edm_with_another_meaning_is_refused(option, value):
+    with pytest.raises(InvalidConfigError, match=f"'EDMEulerScheduler'.*{option}"):
+        process_from_diffusers({"_class_name": "EDMEulerScheduler", option: value})
 
 
 CLIPPING = [

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from latelier.checkpoints.importers.diffusers.configs.edm_scheduler import (
+    EDM_SAMPLERS,
+    edm_defaults,
+    edm_process,
+)
 from latelier.checkpoints.importers.diffusers.configs.scheduler_classes import (
     SAMPLERS,
     is_distilled,
@@ -29,6 +34,8 @@ def process_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
         InvalidConfigError: the scheduler is of another process, has an impossible value, or has an
             option that changes the meaning of the model and is not supported.
     """
+    if config.get("_class_name") in EDM_SAMPLERS:
+        return edm_process(config)
     name, options = read_options(config)
     fields = {
         "kind": "vp",
@@ -50,6 +57,8 @@ def scheduler_notes(config: Mapping[str, Any]) -> list[str]:
     Raises:
         InvalidConfigError: see `process_from_diffusers`; or an unknown option is a misspelt one.
     """
+    if config.get("_class_name") in EDM_SAMPLERS:
+        return []
     name, options = read_options(config)
     notes = option_notes(config)
     bound = _clipping_bound(name, options)
@@ -68,6 +77,8 @@ def defaults_from_diffusers(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidConfigError: the spacing is not supported; or see `process_from_diffusers`.
     """
+    if config.get("_class_name") in EDM_SAMPLERS:
+        return edm_defaults(config)
     name, _ = read_options(config)
     if is_distilled(name):
         # its own training steps are chosen from 50 trailing ones

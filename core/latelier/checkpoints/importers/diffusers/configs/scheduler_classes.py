@@ -50,11 +50,7 @@ _OTHER_PROCESSES = {
         "RFD4ProteinaScheduler",
         "SCMScheduler",
     ),
-    "EDM": (
-        "CosineDPMSolverMultistepScheduler",
-        "EDMDPMSolverMultistepScheduler",
-        "EDMEulerScheduler",
-    ),
+    "audio": ("CosineDPMSolverMultistepScheduler",),
     "a variance-exploding process": ("KarrasVeScheduler", "ScoreSdeVeScheduler"),
     "a continuous variance-preserving process": (
         "DDPMWuerstchenScheduler",
@@ -130,7 +126,8 @@ def check_class(config: Mapping[str, Any]) -> str:
     if name in _PROCESS_OF:
         raise InvalidConfigError(
             f"the scheduler '{name}' is for {_PROCESS_OF[name]}; only models of a variance-"
-            "preserving process with a table of betas (DDPM, DDIM, Euler ...) can be imported"
+            "preserving process with a table of betas (DDPM, DDIM, Euler ...) and of EDM can be "
+            "imported"
         )
     if name not in SAMPLERS:
         raise InvalidConfigError(f"unknown scheduler '{name:.80}'. {suggestion(name, SAMPLERS)}")
