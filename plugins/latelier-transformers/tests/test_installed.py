@@ -59,8 +59,8 @@ def test_it_is_described_and_validated_without_torch(installed):
     report = run(installed, DESCRIBED)
     assert report["state"] == "ok"
     assert report["components"] == [
-        "conditioner:latelier-transformers/clip_pair_text",
         "conditioner:latelier-transformers/clip_text",
+        "conditioner:latelier-transformers/clip_pair_text",
         "conditioner:latelier-transformers/t5_text",
     ]
     assert report["widths"] == [768, 8]

@@ -68,7 +68,7 @@ def test_impossible_weights_are_errors(weight):
         ("", [""]),
         ("abcde", ["abcde"]),
         ("abcdef(ghijk)(lm)", ["abcdef", "ghijklm"]),  # a short text is not divided
-        ("ab(cdefghijklmn)", ["abcdefghij", "klmn"]),  # one of 8 tokens or more is
+        ("abcdef(ghijklmn)", ["abcdefghij", "klmn"]),  # one of 8 tokens or more is
         ("(abcdefghij)(klmnopqr)", ["abcdefghij", "klmnopqr"]),
         ("abcdefghijklmnopqrstuvwxyz", ["abcdefghij", "klmnopqrst", "uvwxyz"]),
     ],
