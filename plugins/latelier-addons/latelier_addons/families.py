@@ -61,5 +61,5 @@ def _read(config: Any, key: str) -> Any:
     value = getattr(config, attribute, None)
     if not entry:
         return value
-    value = (value or {}).get(entry)
-    return getattr(value, "width", value)
+    found = value.get(entry) if isinstance(value, Mapping) else None
+    return getattr(found, "width", found)

@@ -18,16 +18,16 @@ class AddonsPlugin:
             factory="latelier_addons.t2i_adapter.network:T2IAdapter",
             config="latelier_addons.t2i_adapter.config:T2IAdapterConfig",
         )
-        registrar.importer(
-            "t2i_adapter", factory="latelier_addons.t2i_adapter.importer:T2IAdapterImporter"
-        )
-        registrar.importer(
-            "controlnet", factory="latelier_addons.controlnet.importer:ControlNetImporter"
-        )
         registrar.adapter_kind(
             "lycoris",
             factory="latelier_addons.lycoris.adapter:Lycoris",
             config="latelier_addons.lycoris.configs:LycorisConfig",
+        )
+        registrar.importer(
+            "controlnet", factory="latelier_addons.controlnet.importer:ControlNetImporter"
+        )
+        registrar.importer(
+            "t2i_adapter", factory="latelier_addons.t2i_adapter.importer:T2IAdapterImporter"
         )
 
 

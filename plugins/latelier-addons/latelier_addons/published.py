@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latelier.checkpoints.adapter_files import name_of
@@ -40,12 +39,13 @@ def read_tensors(source: ImportSource) -> "Mapping[str, Tensor]":
     Raises:
         ModelFileError: there are none; or some hold NaN or infinity.
     """
-    path: Path = source.path
-    tensors = source.tensors() or read_component_weights(source, path)
+    tensors = source.tensors() or read_component_weights(source, source.path)
     bad = [f"'{name}'" for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if bad:
         more = " ..." if len(bad) > _MAX_LISTED else ""
-        raise ModelFileError(f"{path}: NaN or infinity in {', '.join(bad[:_MAX_LISTED])}{more}")
+        raise ModelFileError(
+            f"{source.path}: NaN or infinity in {', '.join(bad[:_MAX_LISTED])}{more}"
+        )
     return tensors
 
 
@@ -55,7 +55,8 @@ def read_name(source: ImportSource) -> str:
     Raises:
         InvalidConfigError: the option is no name.
     """
-    name = source.options.get("name", name_of(source.path.with_suffix("")))
+    path = source.path
+    name = source.options.get("name", name_of(path if path.is_dir() else path.with_suffix("")))
     if not isinstance(name, str) or not name.isidentifier():
         raise InvalidConfigError(f"name: expected letters, digits and underscores, got {name!r}")
     return name

@@ -93,6 +93,7 @@ def test_damaged_controlnets(models, tensors, import_adapter, write_file, change
     [
         ({"name": "a b"}, "name: expected letters, digits and underscores, got 'a b'"),
         ({"order": "rbg"}, "hint_order"),
+        ({"global_pooling": 1}, "option 'global_pooling': expected true or false"),
         ({"guess": "yes"}, "option 'guess': expected true or false"),
     ],
 )

@@ -19,7 +19,6 @@ from latelier_addons.published import is_of_class, read_name, read_published_con
 CONTROLNET = "latelier-addons/controlnet"
 """Id of the kind of adapter."""
 
-_CLASSES = ("ControlNetModel", "ControlNetUnionModel")
 CONTROL_TYPES = {
     **dict.fromkeys(("openpose",), 0),
     **dict.fromkeys(("depth",), 1),
@@ -31,6 +30,8 @@ CONTROL_TYPES = {
     **dict.fromkeys(("inpaint", "repaint"), 7),
 }
 """Name of a control type -> its number in the published unions, which have 6 or 8."""
+
+_CLASSES = ("ControlNetModel", "ControlNetUnionModel")
 
 
 class ControlNetImporter:
@@ -60,16 +61,17 @@ class ControlNetImporter:
         state = {names[name]: tensor for name, tensor in tensors.items()}
         published = read_published_config(source, _CLASSES)
         shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        guess = require_bool("guess", source.options.get("guess", False))
         try:
             fields = config_from_shapes(shapes, published) | _read_options(source, published)
         except ModelFileError as error:
             raise ModelFileError(f"{source.path}: {error}") from None
+        fields["block_scale"] = GUESS_SCALE if guess else 1.0
         notes = []
         if "union" in fields:
             fields["union"]["type"] = _read_type(source, fields["union"]["types"])
             notes.append(f"its hints are of control type {fields['union']['type']}")
         config = validate(ControlNetConfig, fields, f"{source.path}")
-        guess = require_bool("guess", source.options.get("guess", False))
         hint = {"patch": config.hint_patch, "absence": "guided" if guess else "trained"}
         return Imported(
             {
@@ -99,15 +101,14 @@ def _refuse_kin(source: ImportSource, names: Collection[str]) -> None:
 
 
 def _read_options(source: ImportSource, published: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that neither shapes nor a person must say."""
-    options = source.options
+    """Return the fields of options, and where there are none of the published configuration."""
+    order = published.get("controlnet_conditioning_channel_order", "rgb")
     pooling = published.get("global_pool_conditions", "shuffle" in source.path.stem)
     return {
-        "hint_order": options.get(
-            "order", published.get("controlnet_conditioning_channel_order", "rgb")
+        "hint_order": source.options.get("order", order),
+        "global_pooling": require_bool(
+            "global_pooling", source.options.get("global_pooling", pooling)
         ),
-        "global_pooling": require_bool("global_pooling", options.get("global_pooling", pooling)),
-        "block_scale": GUESS_SCALE if options.get("guess") is True else 1.0,
     }
 
 

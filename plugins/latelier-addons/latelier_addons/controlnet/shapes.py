@@ -90,8 +90,8 @@ def _heads(widths: list[int], context: int, published: Mapping[str, Any]) -> dic
     heads = published.get("num_attention_heads") or published.get("attention_head_dim")
     if heads is None:
         return {"num_heads": 8} if context == 768 else {"num_head_channels": 64}
-    if isinstance(heads, int):
-        return {"num_heads": heads}
+    if isinstance(heads, int) or len(set(heads)) == 1:
+        return {"num_heads": heads if isinstance(heads, int) else heads[0]}
     return {"num_head_channels": widths[0] // heads[0]}
 
 

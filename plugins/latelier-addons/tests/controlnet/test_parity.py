@@ -18,6 +18,7 @@ CASES = {
         {"transformer_layers_per_block": (0, 0, 0), "down_block_types": ("DownBlock2D",) * 3},
     ),
     "global pooling": ("sd", {"global_pool_conditions": True}),
+    "a number of heads for each level": ("sd", {"attention_head_dim": (2, 2, 2)}),
     "bgr": ("sd", {"controlnet_conditioning_channel_order": "bgr"}),
 }
 
