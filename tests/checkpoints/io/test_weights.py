@@ -54,7 +54,7 @@ def test_a_failed_write_leaves_the_old_weights(tmp_path, monkeypatch, error):
     write_weights(path, tensors())
     before = path.read_bytes()
 
-    def fails(_, target):
+    def fails(_tensors, target, _metadata):
         target.write_bytes(b"half")
         raise error
 
