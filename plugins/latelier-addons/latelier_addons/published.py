@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latelier.checkpoints.adapter_files import name_of
@@ -50,13 +51,19 @@ def read_tensors(source: ImportSource) -> "Mapping[str, Tensor]":
 
 
 def read_name(source: ImportSource) -> str:
-    """Return the name of the input: the option `name`, or that of the file or folder.
+    """Return the name of the input: the option `name`, or that of the source.
 
     Raises:
         InvalidConfigError: the option is no name.
     """
-    path = source.path
-    name = source.options.get("name", name_of(path if path.is_dir() else path.with_suffix("")))
+    name = source.options.get("name", name_of(_find_name(source.path)))
     if not isinstance(name, str) or not name.isidentifier():
         raise InvalidConfigError(f"name: expected letters, digits and underscores, got {name!r}")
     return name
+
+
+def _find_name(path: Path) -> Path:
+    """Return the file without its suffix, the folder, or the repository of a hub's snapshot."""
+    if path.parent.name == "snapshots":  # models--OWNER--NAME/snapshots/REVISION
+        return Path(path.parent.parent.name.rpartition("--")[2])
+    return path if path.is_dir() else path.with_suffix("")

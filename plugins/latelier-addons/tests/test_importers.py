@@ -1,6 +1,8 @@
 """What every importer keeps to, by the conformance kit."""
 
 import pytest
+from latelier import import_model
+from latelier.checkpoints.manifests import read_adapter
 from latelier.testing import ImporterContract
 
 
@@ -33,3 +35,16 @@ class TestT2IAdapter(_Published):
 
         T2IAdapter(channels=[32, 64, 64, 64]).save_pretrained(folder)
         return folder / "diffusion_pytorch_model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("controlnet-canny-sdxl-1.0", "controlnet_canny_sdxl_1_0"),
+        ("models--lllyasviel--sd-controlnet-canny/snapshots/7f2f6", "sd_controlnet_canny"),
+    ],
+)
+def test_the_input_has_the_name_of_the_source(tmp_path, atelier, new_controlnet, folder, name):
+    new_controlnet("sd").save_pretrained(tmp_path / folder)
+    import_model(tmp_path / folder, tmp_path / "imported", atelier=atelier)
+    assert read_adapter(tmp_path / "imported").name == name
