@@ -228,6 +228,25 @@ def test_only_weights_that_the_pipeline_names_are_fetched(hub):
     ]
 
 
+def test_parts_that_a_plugin_may_read_are_fetched(hub):
+    index = {
+        "_class_name": "FluxPipeline",
+        "transformer": ["diffusers", "FluxTransformer2DModel"],
+        "text_encoder_2": ["transformers", "T5EncoderModel"],
+        "tokenizer_2": ["transformers", "T5TokenizerFast"],
+        "image_encoder": ["transformers", "CLIPVisionModel"],
+    }
+    own = ["text_encoder_2/model.safetensors", "image_encoder/model.safetensors"]
+    configs = ["text_encoder_2/config.json", "tokenizer_2/spiece.model"]
+    fetched = hub(
+        dict.fromkeys([*FILES, *own, *configs], "") | {"model_index.json": json.dumps(index)}
+    )
+    locate("owner/model").fetch_weights()
+    assert set(configs) <= set(fetched[1][2])
+    shards = [f"diffusion_pytorch_model-0000{k}-of-00002.safetensors" for k in (1, 2)]
+    assert fetched[2][2] == sorted([*own, *(f"transformer/{shard}" for shard in shards)])
+
+
 def test_only_configurations_that_are_read_are_fetched(hub):
     read = ["unet/config.json", "vae/config.json"]
     read += ["scheduler/scheduler_config.json", "tokenizer/vocab.json"]
