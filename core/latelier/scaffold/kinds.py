@@ -9,6 +9,7 @@ PluginKind = Literal[
     "guidance",
     "acceleration",
     "adapter",
+    "adapter-kind",
     "first-stage",
     "denoiser",
     "importer",

@@ -27,6 +27,7 @@ _RENAMED_PARTS = {"workflows": ".github/workflows", "gitignore": ".gitignore"}
 _TEMPLATES_OF: Mapping[str, tuple[str, ...]] = {
     "first-stage": ("first_stage",),
     "adapter": ("conditioner", "adapter"),
+    "adapter-kind": ("adapter_kind",),
 }
 """Folders of a kind's templates; later ones replace files of earlier ones. Default: its name."""
 
