@@ -99,10 +99,16 @@ def flat(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {f"{part}.{name}": t for part, named in weights.items() for name, t in named.items()}
 
 
-def imported(source: Path, folder: Path, atelier: Atelier, **options: Any) -> LoadedAdapter:
+def imported(
+    source: Path, folder: Path, atelier: Atelier, unet: UNet | None = None, **options: Any
+) -> LoadedAdapter:
+    """Return an imported adapter; `unet` is its model, by default that of `Sizes`."""
     report = import_model(source, folder, atelier=atelier, **options)
     assert (report.importer, report.standalone_kind) == ("latelier/ip_adapter", "adapter")
-    return restore_adapter(read_adapter(folder), folder, atelier)
+    if unet is None:
+        with torch.device("meta"):
+            unet = UNet(Sizes.config())
+    return restore_adapter(read_adapter(folder), folder, {"denoiser": unet}, atelier)
 
 
 @pytest.fixture
@@ -169,10 +175,11 @@ def test_output_equals_diffusers_at_full_width(tmp_path: Path, built_ins: Atelie
         theirs = Full.theirs()
     weights = published(theirs, vector=1024)
     write_weights(tmp_path / "ip-adapter_sd15.safetensors", flat(weights))
-    adapter = imported(tmp_path / "ip-adapter_sd15.safetensors", tmp_path / "out", built_ins)
+    ours = ours_of(theirs, Full.config())
+    adapter = imported(tmp_path / "ip-adapter_sd15.safetensors", tmp_path / "out", built_ins, ours)
     count = sum(p.numel() for p in adapter.adapter.module.parameters())
     assert count == 22_319_616  # 44.6 MB in half precision, as the published file
-    agree(theirs, ours_of(theirs, Full.config()), adapter, weights, 0.7)
+    agree(theirs, ours, adapter, weights, 0.7)
 
 
 def test_another_base_unet_can_be_named(tmp_path: Path, built_ins: Atelier, tiny: Any) -> None:
@@ -192,7 +199,7 @@ def test_another_base_unet_can_be_named(tmp_path: Path, built_ins: Atelier, tiny
     write_weights(tmp_path / "small.safetensors", flat(weights))
     with pytest.raises(ModelFileError, match="--option base=FOLDER"):
         imported(tmp_path / "small.safetensors", tmp_path / "out", built_ins)
-    options = {"base": str(tmp_path / "base"), "name": "look"}
+    options = {"base": str(tmp_path / "base"), "name": "look", "unet": tiny.denoiser}
     adapter = imported(tmp_path / "small.safetensors", tmp_path / "out", built_ins, **options)
     view = tiny.with_adapter(tmp_path / "out", 0.5)
     assert list(view.inputs)[-1] == adapter.name == "look"
