@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 
 from latelier.checkpoints.adapter_files import read_adapter_file
 from latelier.contracts.errors import ModelFileError
+from latelier.io.hashing import sha256_of
 
 from .lora.conftest import draw_lora, model_of, modules_of, write_lora
 
@@ -51,6 +52,8 @@ def test_a_lora_is_recognized(read, model_of, tmp_path):
         ("lora_unet_x.dora_scale", "DoRA"),
         ("unet.x.lora_magnitude_vector", "DoRA"),
         ("lora_unet_x.oft_blocks", "OFT"),
+        ("base_model.model.x.oft_r", "OFT"),
+        ("base_model.model.x.boft_R", "BOFT"),
         ("lora_unet_x.diff", "set of whole differences"),
     ],
 )
@@ -61,10 +64,27 @@ def test_other_kinds_are_named(read, tmp_path, name, kind):
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".pt", ".safetensors"])
-def test_pickles_are_refused(read, tmp_path, suffix):
-    path = tmp_path / f"a{suffix}"
+def test_a_pickle_is_read_in_a_sandbox(read, tmp_path, suffix):
+    path = tmp_path / f"style{suffix}"
     torch.save(tensors(), path)
-    with pytest.raises(ModelFileError, match="read from safetensors alone"):
+    loaded = read(path)
+    assert (loaded.name, loaded.adapter.id) == ("style", "latelier/lora")
+    assert loaded.adapter.weights_sha256 == sha256_of(path)
+
+
+def test_a_pickle_that_runs_code_is_refused(read, tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    torch.save({"a": Hostile()}, tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match=r"a\.pt: "):
+        read(tmp_path / "a.pt")
+
+
+def test_bundled_embeddings_are_named(read, tmp_path):
+    path = write(tmp_path / "a.safetensors", tensors(**{"bundle_emb.toy.clip_l": torch.ones(1, 4)}))
+    with pytest.raises(ModelFileError, match="is a set of embeddings, perhaps with a LoRA, which"):
         read(path)
 
 

@@ -6,48 +6,45 @@ from pathlib import Path
 
 from latelier.checkpoints.adapter import LoadedAdapter, is_weight_adapter, read_weight_adapter
 from latelier.checkpoints.lora.keys import find_other_kind
-from latelier.checkpoints.weight_files import explain_foreign, is_safetensors, shapes_of
+from latelier.checkpoints.pickles.copies import ConvertedCopies
+from latelier.checkpoints.weight_files import as_safetensors, shapes_of
 from latelier.contracts.adapters import Model
 from latelier.contracts.errors import ModelFileError
 from latelier.io.hashing import sha256_of
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.guard import guard_plugin
 
+_SUFFIXES = {".safetensors", ".pt", ".bin", ".ckpt"}
+
 
 def read_adapter_file(path: Path, model: Model, atelier: Atelier) -> LoadedAdapter:
     """Return the adapter in a file, of the registered kind that recognizes it.
 
     Raises:
-        ModelFileError: the file is missing, damaged, no safetensors file, or no adapter.
+        ModelFileError: the file is missing, damaged, hostile, or no adapter.
         CompatibilityError: it is for a model of other layers; names them.
     """
-    _check_format(path)
-    kind = _find_kind(path, atelier)
-    return LoadedAdapter(
-        name_of(path), read_weight_adapter(kind, path, sha256_of(path), model, atelier)
-    )
+    copies = ConvertedCopies()  # of pickles, which are read in a sandbox
+    try:
+        weights = as_safetensors(path, copies)
+        if weights != path:
+            weights = weights.rename(weights.with_name(f"{path.stem}.safetensors"))
+        kind = _find_kind(path, shapes_of(weights), atelier)
+        adapter = read_weight_adapter(kind, weights, sha256_of(path), model, atelier)
+    finally:
+        copies.remove()
+    return LoadedAdapter(name_of(path), adapter)
 
 
 def name_of(path: Path) -> str:
     """Return the name of the adapter in a file: letters, digits and underscores."""
-    name = re.sub(r"\W+", "_", path.name.removesuffix(".safetensors")).strip("_") or "adapter"
+    stem = path.stem if path.suffix.lower() in _SUFFIXES else path.name
+    name = re.sub(r"\W+", "_", stem).strip("_") or "adapter"
     return name if name.isidentifier() else f"adapter_{name}"
 
 
-def _check_format(path: Path) -> None:
-    if is_safetensors(path):
-        return
-    foreign = explain_foreign(path)
-    raise ModelFileError(
-        f"{path}: {foreign or 'is not a safetensors file'}; an adapter is read from safetensors "
-        "alone. Pickles (.bin, .pt, .ckpt) can run code: have the file converted where it comes "
-        "from"
-    )
-
-
-def _find_kind(path: Path, atelier: Atelier) -> str:
-    """Return the id of the kind of adapter that a file holds."""
-    shapes = shapes_of(path)
+def _find_kind(path: Path, shapes: Mapping[str, tuple[int, ...]], atelier: Atelier) -> str:
+    """Return the id of the kind of adapter that a file holds, by the shapes of its tensors."""
     found = [
         spec.id for spec in atelier.adapter_kinds.specs() if _recognizes(spec.id, shapes, atelier)
     ]

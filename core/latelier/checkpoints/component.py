@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -112,6 +112,16 @@ class Component:
         return replace(
             self, module=view, origin=replace(self.origin, module=changed, versions=_versions(view))
         )
+
+    def with_view(self, view_of: Callable[[Any], Any]) -> "Component":
+        """Return the component with a view of its module, and of what that is a copy of."""
+        view = view_of(self.module)
+        if view is self.module:
+            return self
+        if self.origin is None:
+            return replace(self, module=view)
+        origin = replace(self.origin, module=view_of(self.origin.module), versions=_versions(view))
+        return replace(self, module=view, origin=origin)
 
     @property
     def stored(self) -> Any:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.lora.layers import find_parameters, select_layers
-from latelier.contracts.adapters import WeightAdapter, WeightChange
+from latelier.contracts.adapters import ConditionerAdapter, WeightAdapter, WeightChange
 from latelier.nn.low_rank import LowRank
 
 _Scaled = tuple[WeightChange, float]
@@ -35,7 +35,23 @@ def merge(
             address: _merge_parameter(parameters[address], own) for address, own in changes.items()
         }
     changed = {place: select_layers(weights, place) for place in components}
-    return {place: components[place].with_weights(own) for place, own in changed.items() if own}
+    views = {place: components[place].with_weights(own) for place, own in changed.items() if own}
+    for adapter, scale in adapters:
+        if isinstance(adapter, ConditionerAdapter) and scale != 0:
+            views |= _extend({**components, **views}, adapter)
+    return views
+
+
+def _extend(
+    components: Mapping[str, Component], adapter: ConditionerAdapter
+) -> dict[str, Component]:
+    """Return views of the conditioners that an adapter extends, by place."""
+    views = {
+        place: each.with_view(adapter.extend)
+        for place, each in components.items()
+        if each.kind == "conditioner"
+    }
+    return {place: view for place, view in views.items() if view is not components[place]}
 
 
 def _merge_parameter(weight: Tensor, changes: Sequence[_Scaled]) -> Tensor:

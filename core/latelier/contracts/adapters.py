@@ -4,7 +4,8 @@ A registered kind of adapter is a module with a configuration, in one of three f
 
 - `latelier.denoisers.adapter.AttentionAdapter`: a denoiser attends to its stream of tokens.
 - `ResidualAdapter`: at each step it computes what is added to the outputs of the denoiser's blocks.
-- `WeightAdapter`: it changes weights, in a view of the model that shares all others.
+- `WeightAdapter`: it changes weights, in a view of the model that shares all others. It may extend
+  conditioners too, see `ConditionerAdapter`.
 
 The first two have a conditioner, which makes of a public input what they work on.
 """
@@ -160,4 +161,19 @@ class WeightAdapter(Protocol):
 
     def write(self, path: Path, model: Model, /) -> str:
         """Write a safetensors file that `read` reads, and return its SHA-256."""
+        ...
+
+
+@runtime_checkable
+class ConditionerAdapter(Protocol):
+    """What a weight adapter also is if it gives conditioners more than other weights.
+
+    Textual inversion (arXiv:2208.01618) is one: it adds words to a text encoder.
+    """
+
+    def extend(self, conditioner: Any, /) -> Any:
+        """Return a view of a conditioner, or the conditioner itself if nothing is for it.
+
+        Its outputs keep their widths, and it shares all weights that need no change.
+        """
         ...

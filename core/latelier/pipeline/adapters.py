@@ -157,6 +157,10 @@ class AttachedAdapter:
             raise InvalidInputError.of_field(
                 "start", f"the weights that '{name}' changes are the same in all steps"
             )
+        if self.changes_weights and not self.loaded.adapter.module.changes and scale not in (0, 1):
+            raise InvalidInputError.of_field(
+                "scale", f"'{name}' adds words, which have no scale; weight them in the prompt"
+            )
         if not self.changes_weights and scale < 0:
             raise InvalidInputError.of_field(
                 "scale", f"the scale of an adapter is a number, 0 or more, not {scale!r}"

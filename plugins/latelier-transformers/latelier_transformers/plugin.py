@@ -27,6 +27,11 @@ class TransformersPlugin:
             config="latelier_transformers.t5_text.inputs:T5TextConfig",
             input="latelier_conditioners.text.inputs:Text",
         )
+        registrar.adapter_kind(
+            "textual_inversion",
+            factory="latelier_transformers.textual_inversion.adapter:TextualInversion",
+            config="latelier_transformers.textual_inversion.config:TextualInversionConfig",
+        )
 
 
 plugin = TransformersPlugin()

@@ -62,6 +62,7 @@ def test_it_is_described_and_validated_without_torch(installed):
         "conditioner:latelier-transformers/clip_text",
         "conditioner:latelier-transformers/clip_pair_text",
         "conditioner:latelier-transformers/t5_text",
+        "adapter_kind:latelier-transformers/textual_inversion",
     ]
     assert report["widths"] == [768, 8]
     assert report["schema"]["required"] == ["text"]

@@ -16,6 +16,11 @@ _PARTS = {
 }
 _KEY = re.compile("(.+?)(?:" + "|".join(f"(?P<{n}>{p})" for n, p in _PARTS.items()) + ")")
 
+BUNDLE = "bundle_emb."
+"""The names of embeddings that a file of a LoRA brings along begin with it."""
+
+WITH_WORDS = "set of embeddings, perhaps with a LoRA"
+
 _OTHER_KINDS = {
     "OFT": re.compile(r"\.oft_(?:blocks|diag|R|r\b)"),
     "BOFT": re.compile(r"\.boft_"),
@@ -25,6 +30,7 @@ _OTHER_KINDS = {
     "DoRA": re.compile(r"\.dora_scale$|\.lora_magnitude_vector"),
     "GLoRA": re.compile(r"\.[ab][12]\.weight$"),
     "set of whole differences": re.compile(r"\.diff(?:_b)?$|\.w_norm$|\.b_norm$"),
+    WITH_WORDS: re.compile(rf"^{re.escape(BUNDLE)}"),
 }
 """Other kinds of changes -> what the names of their tensors end with; the rarest first."""
 

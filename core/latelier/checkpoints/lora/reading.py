@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latelier.checkpoints.io.weights import read_weights
-from latelier.checkpoints.lora.keys import parse_key
+from latelier.checkpoints.lora.keys import BUNDLE, parse_key
 from latelier.checkpoints.lora.layers import find_layers
 from latelier.checkpoints.lora.names import PublishedLayer, name_table, to_kohya
 from latelier.checkpoints.lora.peft import PeftScales
@@ -71,7 +71,7 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
     for name, tensor in tensors.items():
         key = parse_key(name)
         if key is None:
-            unknown.append(name)
+            unknown += [] if name.startswith(BUNDLE) else [name]  # read by another part
         else:
             parts.setdefault(key.layer, {})[key.part] = widen(f"{path}: '{name}'", tensor)
     if not parts:

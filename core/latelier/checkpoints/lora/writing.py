@@ -1,6 +1,6 @@
 """A LoRA as a file in one of the common layouts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,7 @@ def write_changes(
         OSError: the file cannot be written; nothing is left of it.
     """
     if layout == "latelier":
-        return write_weights(path, dict(_own_tensors(changes)))
+        return write_weights(path, own_tensors(changes))
     prefixes, encode = _LAYOUTS[layout]
     tensors: dict[str, Tensor] = {}
     parts = split_encoders(model)
@@ -53,11 +53,14 @@ def write_changes(
     return write_weights(path, tensors)
 
 
-def _own_tensors(changes: Mapping[str, LowRank]) -> Iterator[tuple[str, Tensor]]:
+def own_tensors(changes: Mapping[str, LowRank]) -> dict[str, Tensor]:
+    """Return the tensors of a LoRA in latelier's own layout."""
+    tensors: dict[str, Tensor] = {}
     for address, change in changes.items():
-        yield f"{address}.lora_A.weight", change.down
-        yield f"{address}.lora_B.weight", change.up
-        yield f"{address}.alpha", torch.tensor(float(change.alpha))
+        tensors[f"{address}.lora_A.weight"] = change.down
+        tensors[f"{address}.lora_B.weight"] = change.up
+        tensors[f"{address}.alpha"] = torch.tensor(change.alpha, dtype=torch.float64)
+    return tensors
 
 
 def _encode_diffusers(name: str, change: LowRank, rows: Tensor) -> dict[str, Tensor]:

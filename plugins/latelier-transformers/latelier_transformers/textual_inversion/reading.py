@@ -7,6 +7,7 @@ and one of these names. Pure functions.
 
 from collections.abc import Mapping
 
+from latelier.checkpoints.lora.keys import BUNDLE
 from latelier.contracts.errors import ModelFileError
 from torch import Tensor
 
@@ -19,7 +20,6 @@ ENCODERS = {768: "clip_l", 1024: "clip_h", 1280: "clip_g"}
 _VECTORS = ("string_to_param.*", "emb_params")
 _NAMED = ("clip_l", "clip_g")
 _IGNORED = ("string_to_token.*",)
-_BUNDLE = "bundle_emb."
 
 
 def read_embeddings(tensors: Mapping[str, Tensor], word: str) -> dict[str, Embedding]:
@@ -33,9 +33,9 @@ def read_embeddings(tensors: Mapping[str, Tensor], word: str) -> dict[str, Embed
         ModelFileError: the file holds no embedding, or one of impossible vectors.
     """
     bundled = {
-        name.removeprefix(_BUNDLE): tensor
+        name.removeprefix(BUNDLE): tensor
         for name, tensor in tensors.items()
-        if name.startswith(_BUNDLE)
+        if name.startswith(BUNDLE)
     }
     if not bundled:
         return _read_alone(tensors, word)
@@ -46,12 +46,30 @@ def read_embeddings(tensors: Mapping[str, Tensor], word: str) -> dict[str, Embed
     return {own: _read_one(own, found) for own, found in words.items()}
 
 
+def is_embedding(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether tensors of these names and shapes are the embedding of a word alone."""
+    vectors = {*_VECTORS, *_NAMED}
+    if shapes.keys() <= {*vectors, *_IGNORED}:
+        return bool(shapes.keys() & vectors)
+    [*sizes] = shapes.values()
+    return len(sizes) == 1 and len(sizes[0]) in (1, 2) and sizes[0][-1] in ENCODERS
+
+
+def bundle(words: Mapping[str, Embedding]) -> dict[str, Tensor]:
+    """Return the tensors of words under names that say them."""
+    return {
+        f"{BUNDLE}{word}.{encoder if encoder in _NAMED else _VECTORS[1]}": vectors
+        for word, embedding in words.items()
+        for encoder, vectors in embedding.items()
+    }
+
+
 def _split_bundled(name: str) -> tuple[str, str]:
     """Return the word, which may have dots, and the name that follows it."""
     for leaf in (*_VECTORS, *_NAMED, *_IGNORED):
         if name.endswith(f".{leaf}"):
             return name.removesuffix(f".{leaf}"), leaf
-    raise ModelFileError(f"expected the vectors of a word, got the tensor '{_BUNDLE}{name}'")
+    raise ModelFileError(f"expected the vectors of a word, got the tensor '{BUNDLE}{name}'")
 
 
 def _read_alone(tensors: Mapping[str, Tensor], word: str) -> dict[str, Embedding]:
