@@ -12,7 +12,7 @@ from latelier.contracts.condition import Condition, ConditionPart, Stream, conca
 from latelier.contracts.errors import ConditionError
 from latelier.denoisers.configs import UNetConfig
 from latelier.denoisers.forward_context import ForwardContext
-from latelier.denoisers.unet import UNet
+from latelier.denoisers.unet import UNet, UNetEncoder
 
 STREAM = {"context_dim": 8, "streams": {"text": {"width": 8, "injection": "native"}}}
 
@@ -115,6 +115,16 @@ def test_stacked_conditions_equal_separate_calls(small_unet: Any) -> None:
     both = model(x.repeat(2, 1, 1, 1), t.repeat(2), concat([full, null]))
     torch.testing.assert_close(both[:2], model(x, t, full), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(both[2:], model(x, t, null), rtol=1e-4, atol=1e-5)
+
+
+def test_the_encoder_is_the_way_down(small_unet: Any) -> None:
+    """A copy of it reads the hint of a ControlNet."""
+    model = small_unet()
+    encoder = UNetEncoder(model.config)
+    kept, left = encoder.load_state_dict(model.state_dict(), strict=False)
+    assert not kept
+    assert {name.split(".")[0] for name in left} == {"output_blocks", "out"}
+    assert encoder.skip_channels == [16, 16, 16, 32]
 
 
 @pytest.mark.parametrize("joint", [(), ("size", "crop")])

@@ -1,6 +1,7 @@
 """What every adapter of residuals keeps to, by the conformance kit."""
 
 import pytest
+from latelier.contracts.errors import InvalidConfigError
 from latelier.testing import ResidualAdapterContract
 
 UNET = {
@@ -42,6 +43,19 @@ class TestUnion(_Residuals):
     }
     streams = {"text": 6}
     vectors = {"text": 5}
+
+
+@pytest.mark.parametrize(
+    ("union", "match"),
+    [
+        ({"types": 3, "type": 3}, "type=3 is none of the 3 control types"),
+        ({"types": 3, "type": 0, "heads": 3}, "heads=3 does not divide 8 channels"),
+    ],
+)
+def test_impossible_unions_are_refused(atelier, union, match):
+    config = {"encoder": UNET, "union": union}
+    with pytest.raises(InvalidConfigError, match=match):
+        atelier.adapter_kinds.validate_config("latelier-addons/controlnet", config)
 
 
 class TestT2IAdapter(_Residuals):

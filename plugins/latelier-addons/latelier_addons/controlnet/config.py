@@ -59,6 +59,13 @@ class ControlNetConfig(ResidualConfig):
         default=None, description="the control type; None: the network has no types"
     )
 
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        channels = self.encoder.model_channels
+        if self.union is not None and channels % self.union.heads:
+            raise ValueError(f"union: heads={self.union.heads} does not divide {channels} channels")
+        return self
+
     @property
     def hint_patch(self) -> int:
         """Pixels a side of one cell of the latents."""
