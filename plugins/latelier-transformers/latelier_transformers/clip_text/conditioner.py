@@ -6,13 +6,14 @@ from typing import Self
 import torch
 from latelier import Conditioner, ConditionPart, PictureGeometry, Stream
 from latelier.contracts.errors import InvalidConfigError
-from latelier.nn.packed import Linear, adopt_layers
+from latelier.nn.packed import Linear
 from latelier.nn.stored_weights import find_compute_dtype
 from latelier.nn.views import replace_weights
 from latelier_conditioners.text.inputs import Text
 from torch import Tensor, nn
 
 from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.clip_text.network import build_network, run_layers, take_end
 from latelier_transformers.clip_text.prompts.rules import RULES
 from latelier_transformers.clip_text.prompts.unsupported import find_unsupported
 from latelier_transformers.clip_text.published_vocabulary import (
@@ -21,13 +22,12 @@ from latelier_transformers.clip_text.published_vocabulary import (
 )
 from latelier_transformers.clip_text.tokens import NO_CHUNK, encode_prompts, encode_texts, pad
 from latelier_transformers.clip_text.vocabulary import ClipVocabulary
-from latelier_transformers.library import transformers
 
 
 class ClipTextConditioner(Conditioner[ClipTextConfig]):
     """Encodes texts with CLIP's causal transformer (Radford et al. 2021, arXiv:2103.00020).
 
-    The stream is unmasked, because Stable Diffusion was trained to attend to the encoded padding.
+    Padding is not masked, because Stable Diffusion was trained to attend to it.
     Without a tokenizer of its own it has the published one, if its token ids are those.
     """
 
@@ -36,22 +36,11 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
     def __init__(self, config: ClipTextConfig) -> None:
         super().__init__(config)
         self._own_vocabulary: ClipVocabulary | None = None
-        library = transformers()
-        # The layers are called without a mask, and this attention then computes a causal one.
-        network = library.CLIPTextConfig(**config.network(), attn_implementation="sdpa")
-        self.text_model = library.CLIPTextModel(network)
-        adopt_layers(self.text_model)
-        # `_encode` passes positions itself. No weight file holds this table; to keep it would mean
-        # to initialise all weights before a file is mapped over them.
-        del self.text_model.embeddings.position_ids
+        self.text_model = build_network(config)
         if config.pooled == "projected":
             width = config.hidden_size
             self.text_projection = Linear(width, width, bias=False)
             nn.init.normal_(self.text_projection.weight, std=width**-0.5)
-        # published files have weights that no output depends on
-        if config.pooled == "none":
-            self.text_model.encoder.layers[-1].requires_grad_(config.layer == "last")
-            self.text_model.final_layer_norm.requires_grad_(config.final_norm)
 
     def assets(self) -> dict[str, bytes]:
         """Return the files of the tokenizer, if it has one."""
@@ -148,31 +137,17 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
 
     def _encode(self, tokens: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return the stream's tokens (B, N, D) and the vector (B, D) of ids (B, N)."""
-        penultimate, last = self._run_layers(tokens)
-        states = {"none": None, "penultimate": penultimate, "last": last}[self.config.layer]
-        if states is not None and self.config.final_norm:
-            states = self.text_model.final_layer_norm(states)
-        return states, None if self.config.pooled == "none" else self._pool(last, tokens)
-
-    def _run_layers(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the outputs (B, N, D) of the last two layers; the last runs only if needed."""
-        model = self.text_model
-        positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
-        states = model.embeddings(tokens, position_ids=positions)
-        *layers, last_layer = model.encoder.layers
-        for layer in layers:
-            states = layer(states, None, is_causal=True)
-        if self.config.layer != "last" and self.config.pooled == "none":
-            return states, states
-        return states, last_layer(states, None, is_causal=True)
-
-    def _pool(self, last: Tensor, tokens: Tensor) -> Tensor:
-        """Return the vector (B, D) of the last layer's output (B, N, D) for ids (B, N)."""
-        # padding may be the end token too, and learnt words have larger ids
-        ends = (tokens == self.config.eos_token_id).int().argmax(1)
-        rows = torch.arange(len(tokens), device=tokens.device)
-        pooled = self.text_model.final_layer_norm(last[rows, ends])
-        return self.text_projection(pooled) if self.config.pooled == "projected" else pooled
+        config, norm = self.config, self.text_model.final_layer_norm
+        has_vector = config.pooled != "none"
+        is_last_needed = has_vector or config.layer == "last"
+        penultimate, last = run_layers(self.text_model, tokens, with_last=is_last_needed)
+        states = {"none": None, "penultimate": penultimate, "last": last}[config.layer]
+        if states is not None and config.final_norm:
+            states = norm(states)
+        if last is None or not has_vector:
+            return states, None
+        pooled = norm(take_end(last, tokens, config.eos_token_id))
+        return states, self.text_projection(pooled) if config.pooled == "projected" else pooled
 
     def _encode_empty(self) -> tuple[Tensor | None, Tensor | None]:
         """Return the stream's tokens (1, N, D) and the vector (1, D) of the empty text."""
