@@ -8,6 +8,7 @@ from benchmarks.cases.engine import ENGINES
 from benchmarks.cases.engine_load import ENGINE_LOAD
 from benchmarks.cases.hooks import HOOKS
 from benchmarks.cases.loading import LOADING
+from benchmarks.cases.merging import MERGING
 from benchmarks.cases.pictures import PICTURES
 from benchmarks.cases.precision import PRECISION
 from benchmarks.cases.samplers import SAMPLERS
@@ -25,6 +26,7 @@ CASES: tuple[Case, ...] = (
     *PICTURES,
     *WINDOWED,
     LOADING,
+    MERGING,
     SDXL,
     COLD_START,
     PRECISION,
