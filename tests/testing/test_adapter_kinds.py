@@ -10,7 +10,11 @@ from latelier.checkpoints.lora.lora import Lora
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
 from latelier.nn.low_rank import create_low_rank
-from latelier.testing import ResidualAdapterContract, WeightAdapterContract
+from latelier.testing import (
+    AttentionAdapterContract,
+    ResidualAdapterContract,
+    WeightAdapterContract,
+)
 
 PLUGINS = Path(__file__).parents[1] / "pipeline"
 
@@ -20,6 +24,15 @@ def importable():
     sys.path.insert(0, str(PLUGINS))
     yield
     sys.path.remove(str(PLUGINS))
+
+
+class TestAttention(AttentionAdapterContract):
+    component = "latelier/attention"
+    config = {"width": 6, "layers": {"middle.attn": 8, "blocks.0.attn": 4}}
+
+
+class TestProjectedAttention(TestAttention):
+    config = {**TestAttention.config, "projection": {"width": 10, "tokens": 2}}
 
 
 class TestEdges(ResidualAdapterContract):

@@ -25,6 +25,7 @@ except ModuleNotFoundError:
 
 if TYPE_CHECKING:
     from latelier.testing.acceleration import AccelerationContract
+    from latelier.testing.attention_adapter import AttentionAdapterContract
     from latelier.testing.conditioner import ConditionerContract
     from latelier.testing.database import DatabaseContract
     from latelier.testing.denoiser import DenoiserContract
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccelerationContract",
+    "AttentionAdapterContract",
     "ConditionerContract",
     "DatabaseContract",
     "DenoiserContract",
@@ -52,6 +54,7 @@ __all__ = [
 
 _MODULES = {
     "AccelerationContract": "latelier.testing.acceleration",
+    "AttentionAdapterContract": "latelier.testing.attention_adapter",
     "ConditionerContract": "latelier.testing.conditioner",
     "DatabaseContract": "latelier.testing.database",
     "DenoiserContract": "latelier.testing.denoiser",

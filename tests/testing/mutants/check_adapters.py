@@ -3,8 +3,18 @@
 import torch
 
 from latelier.nn.low_rank import create_low_rank
-from latelier.testing import ResidualAdapterContract, WeightAdapterContract
+from latelier.testing import (
+    AttentionAdapterContract,
+    ResidualAdapterContract,
+    WeightAdapterContract,
+)
 
+ATTENTIONS = {
+    "resampler": None,
+    "wrong_width_adapter": "test_it_adds_what_a_layer_can_take",
+    "sees_masked_adapter": "test_masked_tokens_change_nothing",
+    "ignores_the_tokens": "test_tokens_change_what_it_adds",
+}
 RESIDUALS = {
     "sketch": None,
     "another_block": "test_its_residuals_are_for_the_blocks_of_its_config",
@@ -24,7 +34,11 @@ WEIGHTS = {
     "takes_any_model": "test_a_file_for_another_model_is_refused",
     "naked_file_error": "test_a_damaged_file_is_one_clear_error",
 }
-CAUGHT_BY = {**RESIDUALS, **WEIGHTS}
+CAUGHT_BY = {**ATTENTIONS, **RESIDUALS, **WEIGHTS}
+
+
+class _Attentions(AttentionAdapterContract):
+    config = {"width": 6, "layers": {"middle.attn": 8}}
 
 
 class _Weights(WeightAdapterContract):
@@ -36,6 +50,12 @@ class _Weights(WeightAdapterContract):
 
 
 for _name in CAUGHT_BY:
-    _base = ResidualAdapterContract if _name in RESIDUALS else _Weights
+    _base = (
+        _Attentions
+        if _name in ATTENTIONS
+        else ResidualAdapterContract
+        if _name in RESIDUALS
+        else _Weights
+    )
     _fields = {"component": f"latelier-mutants/{_name}"}
     globals()[f"Test_{_name}"] = type(f"Test_{_name}", (_base,), _fields)

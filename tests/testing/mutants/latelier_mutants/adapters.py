@@ -1,11 +1,34 @@
 """Faultless adapters of residuals and of weights, and faulty subclasses of them."""
 
+from dataclasses import replace
+
 from safetensors.torch import load_file
 from torch import nn
 
 from latelier.checkpoints.lora.lora import Lora
 from latelier.contracts.errors import CompatibilityError
+from latelier.denoisers.adapter import AttentionAdapter
 from latelier.nn.low_rank import LowRank
+
+
+class Resampler(AttentionAdapter):
+    """Faultless."""
+
+
+class WrongWidthAdapter(AttentionAdapter):
+    def layer(self, name):
+        layer = super().layer(name)
+        return lambda tokens: tuple(each.repeat(1, 1, 2) for each in layer(tokens))
+
+
+class SeesMaskedAdapter(AttentionAdapter):
+    def forward(self, stream):
+        return super().forward(replace(stream, mask=None))
+
+
+class IgnoresTheTokens(AttentionAdapter):
+    def forward(self, stream):
+        return super().forward(replace(stream, tokens=stream.tokens * 0 + 1))
 
 
 class Sketch(nn.Module):

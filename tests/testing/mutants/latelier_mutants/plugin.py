@@ -162,6 +162,12 @@ IMPORTERS = [
     "caches",
 ]
 
+ATTENTION_ADAPTERS = [
+    "resampler",
+    "wrong_width_adapter",
+    "sees_masked_adapter",
+    "ignores_the_tokens",
+]
 RESIDUAL_ADAPTERS = [
     "sketch",
     "another_block",
@@ -216,6 +222,12 @@ class MutantsPlugin:
                 factory=f"latelier_mutants.adapters:{class_of(name)}",
                 config=f"latelier_mutants.adapter_configs:"
                 f"{'FitsAll' if name == 'fits_all' else 'Sketch'}Config",
+            )
+        for name in ATTENTION_ADAPTERS:
+            registrar.adapter_kind(
+                name,
+                factory=f"latelier_mutants.adapters:{class_of(name)}",
+                config="latelier.denoisers.configs:AttentionAdapterConfig",
             )
         for name in WEIGHT_ADAPTERS:
             registrar.adapter_kind(
