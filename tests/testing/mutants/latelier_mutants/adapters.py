@@ -18,7 +18,12 @@ class Resampler(AttentionAdapter):
 class WrongWidthAdapter(AttentionAdapter):
     def layer(self, name):
         layer = super().layer(name)
-        return lambda tokens: tuple(each.repeat(1, 1, 2) for each in layer(tokens))
+
+        def call(tokens):
+            keys, values = layer(tokens)
+            return keys, values.repeat(1, 1, 2)
+
+        return call
 
 
 class SeesMaskedAdapter(AttentionAdapter):
