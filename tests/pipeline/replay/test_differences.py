@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.contracts.errors import ModelFileError
+from latelier.denoisers.adapter import ATTENTION_ID
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.discovery import discover
 from latelier.kernel.trust.entry_points import BUILT_IN
@@ -119,14 +121,15 @@ def test_provenance_without_plugins_names_none(tiny):
 
 def test_the_plugin_of_an_adapter_is_recorded(tiny, built_ins):
     source = AdapterSource("latelier-palette/palette", Path(), "1.1")
-    shipped = AttachedAdapter(None, source=source)
-    saved = AttachedAdapter(None, source=source, saved=True)
-    folder = AttachedAdapter(None, source=AdapterSource("/my/adapter", Path(), None))
-    memory = AttachedAdapter(None)
+    loaded = LoadedAdapter("palette", adapter_component(ATTENTION_ID, None))
+    shipped = AttachedAdapter(loaded, source=source)
+    saved = AttachedAdapter(loaded, source=source, saved=True)
+    folder = AttachedAdapter(loaded, source=AdapterSource("/my/adapter", Path(), None))
+    memory = AttachedAdapter(loaded)
     pipeline = SimpleNamespace(
         atelier=built_ins,
         components=tiny.components,
-        attached=lambda: {"palette": shipped, "kept": saved, "mine": folder, "new": memory},
+        adapters={"palette": shipped, "kept": saved, "mine": folder, "new": memory},
     )
     found = plugin_records(pipeline, {}, built_ins.dispatcher())
     assert {name: each["parts"] for name, each in found.items()} == {
