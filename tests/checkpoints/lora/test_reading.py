@@ -258,6 +258,15 @@ class TestFaults:
         ):
             read_lora(path, unet_model)
 
+    @pytest.mark.parametrize(("width", "family"), [(768, "1"), (1024, "2"), (2048, "XL")])
+    def test_the_width_of_the_context_tells_the_model(self, unet_model, tmp_path, width, family):
+        down, up = pair(width)
+        name = PREFIXES["kohya"][0]
+        tensors = {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+        path = write(tmp_path / "a.safetensors", tensors)
+        with pytest.raises(CompatibilityError, match=f"another model, Stable Diffusion {family}: "):
+            read_lora(path, unet_model)
+
     def test_a_missing_half_is_named(self, unet_model, tmp_path):
         down, _ = pair()
         path = write(tmp_path / "a.safetensors", {"unet.conv_in.lora_A.weight": down})

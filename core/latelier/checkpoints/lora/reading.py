@@ -27,9 +27,17 @@ _FAMILIES = {
     "double_blocks": "FLUX",
     "single_transformer_blocks": "FLUX",
     "joint_blocks": "Stable Diffusion 3",
+    "lora_te3": "Stable Diffusion 3",
+    "img_mod": "Qwen-Image",
+    "noise_refiner": "Z-Image",
     "lora_te2": "Stable Diffusion XL",
 }
 """Part of a name -> the model that LoRAs with such names are for."""
+
+_CONTEXTS = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "Stable Diffusion XL"}
+"""Width that the keys of cross-attentions take -> the model."""
+
+_KEYS = "attn2.to_k"
 
 Parts = dict[str, dict[str, Tensor]]
 """Layer, by its name in the file -> part of its change -> tensor."""
@@ -157,7 +165,12 @@ def _check_shapes(
     ]
     if misfits:
         more = f" ({len(misfits)} layers differ)" if len(misfits) > 1 else ""
-        raise CompatibilityError(f"{path}: is a LoRA of another model: {misfits[0]}{more}")
+        family = next(
+            (_CONTEXTS.get(own[0].inputs) for key, own in pieces.items() if key.endswith(_KEYS)),
+            None,
+        )
+        model = f", {family}" if family else ""
+        raise CompatibilityError(f"{path}: is a LoRA of another model{model}: {misfits[0]}{more}")
 
 
 def check_finite(path: Path, parts: Parts) -> None:
