@@ -70,27 +70,26 @@ class FileLayer:
                 f"{self._list_shapes()}"
             ) from error
         self._check_shape(found, shape)
-        change = FormChange(form.compute, parts, scale, shape)
-        return self._decompose(change if self.form != "LoRA" else self._low_rank(scale, shape))
+        if parts.keys() == {"down", "up"}:  # the core's own change, several of which merge faster
+            piece = Piece.of(parts, torch.arange(shape[0]), lambda rank: scale * rank)
+            return self._decompose(combine_low_rank([piece], shape).requires_grad_(False))
+        return self._decompose(FormChange(form.compute, parts, scale, shape))
 
     def build_bias(self, length: int) -> WeightChange | None:
         """Return the change of a bias of a length; None: there is none.
 
         Raises:
+            ModelFileError: there are two.
             CompatibilityError: the change is of a bias of another length.
         """
         found = {name: self.parts[name] for name in _BIASES if name in self.parts}
         if not found:
             return None
+        if len(found) > 1:
+            raise ModelFileError(f"{self.what}: expected one of {' and '.join(found)}, got both")
         (difference,) = found.values()
         self._check_shape(difference, (length,))
         return FormChange(whole, found, 1.0, (length,))
-
-    def _low_rank(self, scale: float, shape: tuple[int, ...]) -> WeightChange:
-        """Return the change of a LoRA as the core's own, which several adapters merge faster."""
-        parts = {name: self.parts[name] for name in ("down", "up", "middle") if name in self.parts}
-        piece = Piece.of(parts, torch.arange(shape[0]), lambda rank: scale * rank)
-        return combine_low_rank([piece], shape).requires_grad_(False)
 
     def _decompose(self, change: WeightChange) -> WeightChange:
         """Return the change with learnt norms, if the file has them."""
@@ -99,7 +98,7 @@ class FileLayer:
             return change
         magnitude = self.parts[found]
         is_of_inputs = found == "dora_scale" and magnitude.ndim > 1 and magnitude.shape[0] == 1
-        axis = int(is_of_inputs)
+        axis = int(is_of_inputs and len(change.shape) > 1)
         if magnitude.numel() != change.shape[axis]:
             raise CompatibilityError(
                 f"{self.what}: expected {change.shape[axis]} numbers in '{found}', got "
@@ -111,7 +110,8 @@ class FileLayer:
         """Return alpha / r."""
         assert self.form is not None
         ranked = FORMS[self.form].ranked
-        rank = next((len(self.parts[name]) for name in ranked if name in self.parts), None)
+        shapes = [(*self.parts[name].shape, 0) for name in ranked if name in self.parts]
+        rank = shapes[0][0] if shapes else None
         alpha = self.parts.get("alpha")
         if alpha is not None and alpha.numel() != 1:
             raise ModelFileError(f"{self.what}: expected one number as alpha, got {alpha.numel()}")

@@ -203,6 +203,8 @@ class TestFaults:
             ({"alpha": draw(2)}, "expected one number as alpha, got 2"),
             ({"hada_w1_a": draw(32, 2) * float("nan")}, "NaN or infinity in the change of"),
             ({"hada_w1_a": torch.ones(32, 2, dtype=torch.int8)}, "floating-point numbers, got"),
+            ({"hada_w1_b": draw()}, "a rank of 1 or more"),
+            ({"diff_b": draw(32), "b_norm": draw(32)}, "expected one of diff_b and b_norm"),
             ({"oft_blocks": draw(2, 2)}, "has changes of the kind OFT, which is not supported"),
             ({"boft_R": draw(2, 2)}, "has changes of the kind BOFT, which is not supported"),
         ],
