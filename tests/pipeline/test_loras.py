@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from latelier import export_model, load
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
+from latelier.checkpoints.component import new_component
 from latelier.checkpoints.importers.diffusers.layouts.unet import unet_to_diffusers
 from latelier.checkpoints.lora.layers import find_layers
 from latelier.checkpoints.lora.lora import LORA_ID, Lora
@@ -20,6 +21,7 @@ from latelier.contracts.errors import (
     ModelFileError,
     UnknownNameError,
 )
+from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 from latelier.nn.low_rank import LowRank
 from latelier.pipeline.adapters import Strength
 from latelier.pipeline.replay.replay import replay
@@ -89,6 +91,22 @@ def test_a_view_shares_all_other_weights(tiny, file):
             assert (own[name].data_ptr() != tensor.data_ptr()) == is_changed, name
 
 
+def test_an_adapter_of_calls_leaves_merged_weights_alone(tiny, file):
+    """They are merged once, and not again for what changes no weight."""
+    view = tiny.with_adapter(file, 0.8)
+    palette = LoadedAdapter(
+        "palette",
+        adapter_component(ATTENTION_ID, create_adapter(tiny.denoiser, 3)),
+        new_component("conditioner", "embedding", {"width": 3}, tiny.atelier),
+    )
+    both = view.with_adapter(palette)
+    assert both.denoiser is view.denoiser
+    assert both.with_adapters(both.adapters).denoiser is view.denoiser
+    converted = both.converted("bfloat16")
+    assert converted.adapters.keys() == {"my_style", "palette"}
+    assert converted.unchanged.keys() == view.unchanged.keys()
+
+
 def test_views_nest_in_any_order(tiny, file, other):
     both = tiny.with_adapter(file, 0.8).with_adapter(other, -0.5)
     swapped = tiny.with_adapter(other, -0.5).with_adapter(file, 0.8)
@@ -115,9 +133,6 @@ def test_threads_use_different_loras_on_one_model(tiny, file, other):
 
 
 def test_a_lora_works_with_an_adapter_of_attentions(tiny, file):
-    from latelier.checkpoints.component import new_component
-    from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
-
     module = create_adapter(tiny.denoiser, 3, None)
     with torch.no_grad():
         for weights in module.parameters():

@@ -11,6 +11,7 @@ import torch
 
 from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.merging import merge
+from latelier.contracts.adapters import WeightAdapter
 from latelier.contracts.components import Denoiser, FirstStage
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, UnknownNameError
@@ -136,6 +137,10 @@ class PipelineParts:
         """Return the adapters that change weights, by name."""
         return {name: each for name, each in self.adapters.items() if each.changes_weights}
 
+    def call_adapters(self) -> dict[str, AttachedAdapter]:
+        """Return the adapters that act in calls of the denoiser, by name."""
+        return {name: each for name, each in self.adapters.items() if not each.changes_weights}
+
     def adapter_uses(self, sigmas: SigmaGrid) -> dict[str, AdapterUse]:
         """Return the adapters that act in calls of the denoiser, in a run with these steps."""
         return {
@@ -144,8 +149,7 @@ class PipelineParts:
                 each.strength.scale,
                 each.strength.sigma_range(sigmas),
             )
-            for name, each in self.adapters.items()
-            if not each.changes_weights
+            for name, each in self.call_adapters().items()
         }
 
     def with_adapters(self, adapters: Mapping[str, AttachedAdapter]) -> Self:
@@ -186,11 +190,7 @@ class PipelineParts:
 
     def without_unused_adapters(self, inputs: Collection[str]) -> Self:
         """Return the parts without the adapters whose inputs are not among `inputs`."""
-        unused = {
-            name
-            for name, each in self.adapters.items()
-            if not each.changes_weights and name not in inputs
-        }
+        unused = self.call_adapters().keys() - set(inputs)
         if not unused:
             return self
         return replace(
@@ -231,7 +231,7 @@ class PipelineParts:
             UnknownNameError: no adapter with an input has that name.
             InvalidInputError: a scale is not a number of 0 or more.
         """
-        known = [name for name, each in self.adapters.items() if not each.changes_weights]
+        known = self.call_adapters()
         for name in scales:
             if name not in known:
                 raise UnknownNameError(
@@ -335,6 +335,7 @@ class PipelineParts:
         """
         device, dtype = resolve_device("cpu", dtype)
         base = _without_changes(self)
+        adapters = {name: each.to(device, dtype) for name, each in base.adapters.items()}
         converted = replace(
             base,
             first_stage_component=base.first_stage_component.converted(dtype),
@@ -346,37 +347,43 @@ class PipelineParts:
                 name: component.converted(dtype)
                 for name, component in base.conditioner_components.items()
             },
-            adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
+            adapters=adapters,
             device=device,
             dtype=dtype,
             offload=None,
         )
-        return converted.with_adapters(converted.adapters)
+        return converted.with_adapters({**self.adapters, **adapters})
 
 
 def _replace_adapters(parts: P, adapters: Mapping[str, AttachedAdapter]) -> P:
+    changes = _list_changes(adapters)
+    if changes == _list_changes(parts.adapters):
+        return replace(parts, adapters=dict(adapters))  # with the weights that are merged already
     base = parts.base_components()
-    changes = [
-        (each.loaded.adapter.module, each.strength.scale)
-        for each in adapters.values()
-        if each.changes_weights
-    ]
     changed = merge(base, changes)
     unchanged = {place: base[place] for place in changed}
     return replace(_place(parts, {**base, **changed}), adapters=dict(adapters), unchanged=unchanged)
 
 
+def _list_changes(adapters: Mapping[str, AttachedAdapter]) -> list[tuple[WeightAdapter, float]]:
+    """Return the adapters that change weights, each with its scale."""
+    return [
+        (each.loaded.adapter.module, each.strength.scale)
+        for each in adapters.values()
+        if each.changes_weights
+    ]
+
+
 def _without_changes(parts: P) -> P:
     """Return the parts without the adapters that change weights."""
-    kept = {name: each for name, each in parts.adapters.items() if not each.changes_weights}
-    return _replace_adapters(parts, kept)
+    return _replace_adapters(parts, parts.call_adapters())
 
 
 def _merge_weights(parts: P) -> P:
     components = parts.components()
     merged = {place: replace(components[place], weights_sha256=None) for place in parts.unchanged}
     source = None if merged else parts.source
-    kept = {name: each for name, each in parts.adapters.items() if not each.changes_weights}
+    kept = parts.call_adapters()
     return replace(_place(parts, merged), adapters=kept, unchanged={}, source=source)
 
 
