@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +128,8 @@ class Strength:
     def sigma_range(self, sigmas: SigmaGrid) -> tuple[float, float]:
         """Return the sigmas (low, high] at which an adapter acts in a run with these steps."""
         steps = sigmas.steps
-        first, end = ceil(self.start * steps - _ROUNDING), floor(self.end * steps + _ROUNDING)
+        first = math.ceil(self.start * steps - _ROUNDING)
+        end = math.floor(self.end * steps + _ROUNDING)
         high = math.inf if first == 0 else sigmas[min(first, steps)]
         return (-math.inf if end == steps else sigmas[end]), high
 

@@ -71,6 +71,7 @@ _MODULES = {
 pytest.register_assert_rewrite(
     *_MODULES.values(),
     "latelier.testing.support.comparison",
+    "latelier.testing.call_adapter",
     "latelier.testing.component",
     "latelier.testing.conditioner_checks",
     "latelier.testing.module",

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from latelier.contracts.condition import Stream
-from latelier.contracts.configs import ConditionerConfig, OutputSpec
+from latelier.contracts.configs import OutputSpec
 from latelier.contracts.errors import CompatibilityError
 from latelier.denoisers.adapter import ActiveAdapter
 from latelier.denoisers.configs import AttentionAdapterConfig
-from latelier.testing.module import ModuleContract
+from latelier.testing.call_adapter import CallAdapterContract, Gives
 from latelier.testing.support.comparison import is_close
 from latelier.testing.support.randomness import seeded
 
@@ -22,7 +22,7 @@ SIZE = (2, 3)
 """Of the queries' map."""
 
 
-class AttentionAdapterContract(ModuleContract):
+class AttentionAdapterContract(CallAdapterContract):
     """The contract of adapters of attentions. A plugin's own test file:
 
         from latelier.testing import AttentionAdapterContract
@@ -37,7 +37,6 @@ class AttentionAdapterContract(ModuleContract):
         heads: of the queries; they divide the width of each layer.
     """  # noqa: D415
 
-    kind = "adapter_kind"
     heads: ClassVar[int] = 2
 
     @property
@@ -100,16 +99,6 @@ class AttentionAdapterContract(ModuleContract):
         same = [name for name, each in found.items() if is_close(other[name], each)]
         assert not same, f"other tokens give '{same[0]}' the same"
 
-    def test_rows_are_independent(self) -> None:
-        """Requests share calls: what a row gets must not depend on the others."""
-        component = self.build()
-        together = self.run(component)
-        for row in self.rows:
-            for name, each in self.run(component, [row]).items():
-                assert is_close(each[0], together[name][row]), (
-                    f"what '{name}' gets in a row depends on the other rows of the call"
-                )
-
     def test_another_denoiser_or_conditioner_is_refused(self) -> None:
         """`config.check` says so before any weight is read."""
         config = self.validated_config
@@ -119,13 +108,4 @@ class AttentionAdapterContract(ModuleContract):
         other = SimpleNamespace(cross_attentions=wider, config=supports)
         for each, width in ((other, config.width), (denoiser, config.width + 1)):
             with pytest.raises(CompatibilityError):
-                config.check("it", _Gives(width=width), each)
-
-
-class _Gives(ConditionerConfig):
-    """The configuration of a conditioner that gives a stream."""
-
-    width: int
-
-    def outputs(self) -> OutputSpec:
-        return OutputSpec(stream=self.width)
+                config.check("it", Gives(spec=OutputSpec(stream=width)), each)

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from latelier.contracts.adapters import ResidualConfig
 from latelier.contracts.condition import Condition, Stream
-from latelier.contracts.configs import ConditionerConfig, OutputSpec
+from latelier.contracts.configs import OutputSpec
 from latelier.contracts.errors import CompatibilityError
-from latelier.testing.module import ModuleContract
+from latelier.testing.call_adapter import CallAdapterContract, Gives
 from latelier.testing.support.comparison import has_same_bits, is_close
 from latelier.testing.support.randomness import seeded
 
 TOKENS = 3
 
 
-class ResidualAdapterContract(ModuleContract):
+class ResidualAdapterContract(CallAdapterContract):
     """The contract of adapters of residuals. A plugin's own test file:
 
         from latelier.testing import ResidualAdapterContract
@@ -38,7 +38,6 @@ class ResidualAdapterContract(ModuleContract):
         vectors: of the denoiser's condition, name -> width.
     """  # noqa: D415
 
-    kind = "adapter_kind"
     channels: ClassVar[int] = 4
     size: ClassVar[tuple[int, int]] = (8, 8)
     streams: ClassVar[Mapping[str, int]] = {}
@@ -114,17 +113,6 @@ class ResidualAdapterContract(ModuleContract):
             "another hint gives the same residuals"
         )
 
-    def test_rows_are_independent(self) -> None:
-        """Requests share calls: what a row gets must not depend on the others."""
-        component = self.build()
-        together = self.run(component)
-        for row in self.rows:
-            alone = self.run(component, [row])
-            for name, each in alone.items():
-                assert is_close(each[0], together[name][row]), (
-                    f"the residual for '{name}' of a row depends on the other rows of the call"
-                )
-
     def test_it_leaves_its_arguments_alone(self) -> None:
         """The denoiser gets the same x and condition afterwards."""
         component = self.build()
@@ -142,13 +130,4 @@ class ResidualAdapterContract(ModuleContract):
         other = SimpleNamespace(residual_blocks=frozenset(config.blocks))
         for denoiser, channels in ((lacking, config.hint_channels), (other, 1)):
             with pytest.raises(CompatibilityError):
-                config.check("it", _Gives(channels=channels), denoiser)
-
-
-class _Gives(ConditionerConfig):
-    """The configuration of a conditioner that gives a spatial part."""
-
-    channels: int
-
-    def outputs(self) -> OutputSpec:
-        return OutputSpec(spatial=self.channels)
+                config.check("it", Gives(spec=OutputSpec(spatial=channels)), denoiser)

@@ -223,17 +223,13 @@ class MutantsPlugin:
                 config=f"latelier_mutants.adapter_configs:"
                 f"{'FitsAll' if name == 'fits_all' else 'Sketch'}Config",
             )
-        for name in ATTENTION_ADAPTERS:
+        for name in (*ATTENTION_ADAPTERS, *WEIGHT_ADAPTERS):
             registrar.adapter_kind(
                 name,
                 factory=f"latelier_mutants.adapters:{class_of(name)}",
-                config="latelier.denoisers.configs:AttentionAdapterConfig",
-            )
-        for name in WEIGHT_ADAPTERS:
-            registrar.adapter_kind(
-                name,
-                factory=f"latelier_mutants.adapters:{class_of(name)}",
-                config="latelier.checkpoints.lora.configs:LoraConfig",
+                config="latelier.denoisers.configs:AttentionAdapterConfig"
+                if name in ATTENTION_ADAPTERS
+                else "latelier.checkpoints.lora.configs:LoraConfig",
             )
         for name in SCHEDULES:
             factory = f"latelier_mutants.schedules:{name}"
