@@ -198,6 +198,6 @@ _FORMATS = (
     _Format(
         _has_part("exp_avg", "optimizer."), "is the state of an optimizer: import the model instead"
     ),
-    _Format(_is_embedding, f"is a textual-inversion embedding: {_UNREAD}"),
+    _Format(_is_embedding, f"is a textual-inversion embedding: {_ADD}"),
 )
 """In order: an earlier format has names that a later one has too."""

@@ -24,7 +24,11 @@ from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS, refuse_leftover
 from latelier.checkpoints.importers.picture_size import PICTURE_SIZE, picture_size_part
 from latelier.checkpoints.importers.stable_diffusion.published import KL_F8
 from latelier.checkpoints.importers.stable_diffusion_xl.distilled import find_distilled_defaults
-from latelier.checkpoints.importers.stable_diffusion_xl.process import MARKERS, find_training
+from latelier.checkpoints.importers.stable_diffusion_xl.process import (
+    MARKERS,
+    Training,
+    find_training,
+)
 from latelier.checkpoints.importers.stable_diffusion_xl.published import (
     LATENTS,
     NUMBER,
@@ -73,20 +77,8 @@ class StableDiffusionXL:
         distilled, few_steps = find_distilled_defaults(source.path.name)
         notes = [f"{variant.name}, {task}, by its shapes", training.note, *few_steps]
         notes += _check_leftovers(variant, source, shapes)
-        first_stage = autoencoder_kl(
-            Target(
-                "AutoencoderKL",
-                {
-                    **KL_F8,
-                    "scale_factor": training.scale_factor,
-                    "shift_factor": training.shift_factor,
-                },
-            ),
-            strip_prefix(FIRST_STAGE, tensors),
-            1.0,
-        )
         parts = {
-            "first_stage": first_stage,
+            "first_stage": _first_stage_part(training, tensors),
             "denoiser": ImportedPart("latelier/unet", unet, strip_prefix(UNET, tensors)),
             "conditioners.text": _text_part(variant, tensors, source),
             f"conditioners.{PICTURE_SIZE}": picture_size_part(variant.numbers, NUMBER),
@@ -109,6 +101,12 @@ def _check_text_encoders(variant: Variant, source: ImportSource, names: Collecti
                 f"{source.path}: is a checkpoint without its text encoder (no {prefix}*): merge "
                 "that into it, or import the folder of its pipeline"
             )
+
+
+def _first_stage_part(training: Training, tensors: Mapping[str, Tensor]) -> ImportedPart:
+    factors = {"scale_factor": training.scale_factor, "shift_factor": training.shift_factor}
+    target = Target("AutoencoderKL", {**KL_F8, **factors})
+    return autoencoder_kl(target, strip_prefix(FIRST_STAGE, tensors), 1.0)
 
 
 def _text_part(
