@@ -15,11 +15,13 @@ from latelier.checkpoints.component import new_component
 from latelier.checkpoints.lora.layers import find_layers
 from latelier.checkpoints.lora.lora import LORA_ID, Lora
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
 from latelier.nn.low_rank import LowRank
 from latelier.pipeline import load
+from latelier.pipeline.adapters import Strength
 from latelier.pipeline.replay.replay import replay
 
 PROMPT = "a red cat in a meadow"
@@ -102,6 +104,24 @@ def test_it_acts_in_a_share_of_the_steps(pipe, edges, module, picture, start, en
     module.calls.clear()
     pixels(pipe.with_adapter(edges, start=start, end=end), **request)
     assert [call[1][0].item() for call in module.calls] == [every[step] for step in steps]
+
+
+@pytest.mark.parametrize("steps", [1, 7, 10, 50, 60])
+def test_shares_are_whole_steps_where_they_can_be(steps):
+    """0.58 of 50 steps, 28.999999999999996, are 29; 0.7 of 10 steps, 7.000000000000001, are 7."""
+    sigmas = SigmaGrid(tuple(float(steps - i) for i in range(steps + 1)), "ve")
+    for first in range(steps + 1):
+        for last in range(first, steps + 1):
+            low, high = Strength(1.0, first / steps, last / steps).sigma_range(sigmas)
+            acts = [i for i in range(steps) if low < sigmas[i] <= high]
+            assert acts == list(range(first, last))
+
+
+def test_a_share_is_replayed(three, picture, tmp_path):
+    view = three.with_adapter(tmp_path / "edges", 0.4, start=0.25, end=0.75, as_="again")
+    (made,) = view.generate(prompt=PROMPT, seed=3, again=picture, steps=4)
+    made.save(tmp_path / "a.png")
+    assert replay(tmp_path / "a.png", atelier=three.atelier).verdict == "identical"
 
 
 def test_the_scale_multiplies_the_residuals(pipe, edges, module, picture):

@@ -1,6 +1,7 @@
 """Merging a LoRA into the weights equals applying it to the layers, over every kind of layer."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -190,6 +191,27 @@ def test_a_view_of_a_view_has_both(unet_model):
     nested = merge(first, [(values, 1.0)])["denoiser"].module
     at_once = merge(unet_model, [(keys, 1.0), (values, 1.0)])["denoiser"].module
     assert torch.equal(predict(nested), predict(at_once))
+
+
+class Doubled:
+    """A change that is no low-rank one: the weight itself is added."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def difference(self, weight):
+        return weight.float()
+
+
+def test_other_changes_are_scaled_and_of_the_unchanged_weight(unet_model):
+    address = "denoiser.out.2.weight"
+    weight = unet_model["denoiser"].module.out[2].weight
+    double = SimpleNamespace(changes={address: Doubled(weight.shape)})
+    lora = draw_lora(unet_model, only=lambda layer: f"{layer}.weight" == address)
+    for adapters in ([(double, 0.5), (lora, 0.8)], [(lora, 0.8), (double, 0.5)]):
+        merged = merge(unet_model, adapters)["denoiser"].module.out[2].weight
+        wanted = 1.5 * weight + 0.8 * lora.changes[address].difference(weight)
+        torch.testing.assert_close(merged, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_a_new_lora_has_no_effect(unet_model):
