@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.metrics.frechet import FeatureStatistics, frechet_distance
+from latelier.contracts.features import FeatureStatistics
+from latelier.metrics.frechet import frechet_distance
 
 
 def _features(seed: int = 0, count: int = 400) -> torch.Tensor:

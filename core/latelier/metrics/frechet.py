@@ -1,38 +1,9 @@
 """Frechet distance of two sets of features (arXiv:1706.08500), in float64."""
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
-
-
-@dataclass(frozen=True, eq=False)
-class FeatureStatistics:
-    """The normal distribution that stands for a set of features.
-
-    Attributes:
-        mean: float64 (D,).
-        covariance: float64 (D, D), the unbiased estimate.
-    """
-
-    mean: Tensor
-    covariance: Tensor
-
-    @classmethod
-    def from_features(cls, features: Tensor) -> "FeatureStatistics":
-        """Estimate mean and covariance of features (N, D), N at least 2.
-
-        Raises:
-            InvalidInputError: the features have another shape, or there are fewer than two rows.
-        """
-        if features.ndim != 2 or len(features) < 2:
-            raise InvalidInputError(
-                f"expected features (N, D) of two pictures or more, got {tuple(features.shape)}"
-            )
-        features = features.double()
-        return cls(features.mean(0), torch.cov(features.T).reshape(features.shape[1], -1))
+from latelier.contracts.features import FeatureStatistics
 
 
 def frechet_distance(first: FeatureStatistics, second: FeatureStatistics) -> float:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from latelier.contracts.features import FeatureStatistics
 from latelier.data.emoji_scenes import Scene, SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.glyphs import VocabularyName
@@ -19,7 +20,7 @@ from latelier.evaluation.scene_model.examples import (
     reconstruct,
 )
 from latelier.evaluation.scenes import read_batches, read_scenes, stack_pictures, to_images
-from latelier.metrics.frechet import FeatureStatistics, frechet_distance
+from latelier.metrics.frechet import frechet_distance
 from latelier.metrics.scene_detector import SceneDetector
 from latelier.pipeline import Pipeline
 
