@@ -22,6 +22,8 @@ def test_every_kind_can_be_registered():
     registrar.adapter_kind("control", **MODULE)
     registrar.adapter("palette", folder="my_dist.data:adapters/palette-v1.5")
     registrar.database("birds", factory="a:birds")
+    registrar.feature_network("dino", **MODULE)
+    registrar.measure("sharpness", **MODULE)
     assert tuple(spec.kind for spec in registrar.specs) == KINDS
     assert {spec.distribution for spec in registrar.specs} == {"my-dist"}
     assert {spec.version for spec in registrar.specs} == {"1.2"}
@@ -30,8 +32,8 @@ def test_every_kind_can_be_registered():
     assert registrar.specs[2].widget == "a.b:pages/text.js"
     assert registrar.specs[3].defaults == {"eta": 1.0}
     assert registrar.specs[4].defaults == {}
-    assert registrar.specs[-2].folder == "my_dist.data:adapters/palette-v1.5"
-    assert registrar.specs[-1].factory == "a:birds"
+    assert registrar.specs[9].folder == "my_dist.data:adapters/palette-v1.5"
+    assert registrar.specs[10].factory == "a:birds"
 
 
 def test_a_database_is_code_or_a_folder():
@@ -92,10 +94,19 @@ def test_values_of_a_wrong_type_are_refused():
 
 @pytest.mark.parametrize("kind", ["sampler", "schedule", "guidance", "acceleration"])
 def test_summaries_of_functions_are_recorded(kind):
+    check_summaries(kind, factory="a:b")
+
+
+@pytest.mark.parametrize("kind", ["feature_network", "measure"])
+def test_summaries_of_measures_are_recorded(kind):
+    check_summaries(kind, **MODULE)
+
+
+def check_summaries(kind, **fields):
     registrar = Registrar("d", "1")
     register = getattr(registrar, kind)
-    register("x", factory="a:b", summary="Makes lively pictures.")
-    register("y", factory="a:b")
+    register("x", **fields, summary="Makes lively pictures.")
+    register("y", **fields)
     assert [spec.summary for spec in registrar.specs] == ["Makes lively pictures.", ""]
 
 

@@ -19,7 +19,9 @@ from latelier.kernel.trust.policy import Policy
 
 if TYPE_CHECKING:
     from latelier.contracts.databases import Database
+    from latelier.contracts.features import FeatureNetwork
     from latelier.contracts.importing import Importer
+    from latelier.contracts.measures import Measure
     from latelier.contracts.sampling import Acceleration, Guidance, Sampler, Schedule
 
 _log = logging.getLogger(__name__)
@@ -71,6 +73,10 @@ class Atelier:
         self.adapter_kinds: Registry[Any] = self.registries["adapter_kind"]
         self.adapters: Registry[Any] = self.registries["adapter"]
         self.databases: Registry[Callable[[], Database]] = self.registries["database"]
+        self.feature_networks: Registry[Callable[[Any], FeatureNetwork]] = self.registries[
+            "feature_network"
+        ]
+        self.measures: Registry[Callable[[Any], Measure]] = self.registries["measure"]
         self._loader = PluginLoader(self._commit)
         self._distributions: dict[str, Distribution] = {}
         self._fingerprints: dict[str, Fingerprint | None] = {}

@@ -13,7 +13,8 @@ class Registrar:
 
     The `summary` of a sampler, a schedule, a guidance rule or an acceleration is one sentence for
     people who know nothing of diffusion: what it does to the picture, and when to use it. Lists and
-    forms show it; without one they show the first line of the documentation.
+    forms show it; without one they show the first line of the documentation. That of a measure or a
+    feature network says what it tells of pictures.
 
     Attributes:
         plugin: the plugin's id, for warnings.
@@ -150,6 +151,20 @@ class Registrar:
         `factory` makes it, without arguments; or `folder`, 'package:folder', has its pictures.
         """
         self._add("database", name, factory=factory, folder=folder)
+
+    def feature_network(self, name: str, *, factory: str, config: str, summary: str = "") -> None:
+        """Register a feature network (see `latelier.contracts.features.FeatureNetwork`).
+
+        `factory` makes it of a `config`, whose module must not import torch.
+        """
+        self._add("feature_network", name, factory=factory, config=config, summary=summary)
+
+    def measure(self, name: str, *, factory: str, config: str, summary: str = "") -> None:
+        """Register a measure of pictures (see `latelier.contracts.measures.Measure`).
+
+        `factory` makes it of a `config`, whose module must not import torch.
+        """
+        self._add("measure", name, factory=factory, config=config, summary=summary)
 
     def _add(self, kind: Kind, name: str, **fields: Any) -> None:
         owner = {"distribution": self._distribution, "version": self._version}

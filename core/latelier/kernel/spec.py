@@ -16,6 +16,7 @@ from latelier.contracts.messages import format_error
 Kind = Literal[
     "first_stage", "denoiser", "conditioner", "sampler",
     "schedule", "guidance", "acceleration", "importer", "adapter_kind", "adapter", "database",
+    "feature_network", "measure",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -62,7 +63,7 @@ class ComponentSpec(Frozen):
         default_factory=dict, description="options of the function under this name"
     )
     traits: SamplerTraits | None = Field(None, description="of a sampler")
-    summary: str = Field("", description="what a function does to the picture, in plain words")
+    summary: str = Field("", description="what it does to the picture, or tells of pictures, in plain words")
 
     @field_validator(*_FORMS)
     @classmethod
