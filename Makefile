@@ -61,6 +61,9 @@ studio:
 .venv/installed-dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable ".[dev]"
+	# Peers of tests. They require torchvision, whose builds do not fit every build of torch: the
+	# tests have a stub of it.
+	$(INSTALL) --no-deps lpips torch-fidelity
 	touch $@ .venv/installed
 
 .SECONDEXPANSION:

@@ -1,7 +1,9 @@
-"""Fixtures of several folders: plugins, a tiny pipeline, the command line, a server of shards."""
+"""Fixtures of several folders: plugins, a pipeline, peers, the command line, a server of shards."""
 
 import io
+import pickle
 import signal
+import subprocess
 import sys
 import tarfile
 import threading
@@ -121,6 +123,29 @@ def with_clip(monkeypatch: pytest.MonkeyPatch) -> Atelier:
     atelier = Atelier(policy=Policy(allow=frozenset()))
     atelier.register(plugin, "latelier-transformers", "1.0")
     return atelier
+
+
+@pytest.fixture(scope="session")
+def run_peer() -> Iterator[Callable[..., Any]]:
+    """Call a function of tests/peers, such as "fidelity:frechet_distance", with keywords.
+
+    Peers run in one process of their own: they import torchvision, for which a stub stands there. A
+    test whose peer is not installed is skipped.
+    """
+    command = [sys.executable, Path(__file__).parent / "peers" / "serve.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+
+        def run(name: str, **arguments: Any) -> Any:
+            pickle.dump((name, arguments), process.stdin)
+            process.stdin.flush()
+            status, value = pickle.load(process.stdout)
+            if status == "missing":
+                pytest.skip(f"{value} is not installed")
+            assert status == "done", value
+            return value
+
+        yield run
+        process.stdin.close()
 
 
 @pytest.fixture(scope="session")

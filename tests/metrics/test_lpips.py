@@ -1,7 +1,5 @@
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -91,21 +89,13 @@ def test_the_distance_is_the_paper_s(network):
 
 
 @pytest.mark.parametrize("network", ["full"], indirect=True)
-def test_it_agrees_with_the_package_lpips(network, monkeypatch):
-    vgg = SimpleNamespace(features=[nn.Identity()] * 31)
-    models = SimpleNamespace(vgg16=lambda **_: vgg)
-    monkeypatch.setitem(sys.modules, "torchvision", SimpleNamespace(models=models))
-    lpips = pytest.importorskip("lpips")
-    for index, layer in enumerate(network.features):
-        vgg.features[index] = layer
-    reference = lpips.LPIPS(net="vgg", pretrained=False, pnet_rand=True, verbose=False)
-    state = reference.state_dict()
-    for name, tensor in published_names(network).items():
-        if "scaling" not in name:
-            state[name].copy_(tensor)
+def test_it_agrees_with_the_package_lpips(network, run_peer):
     images, references = pictures()
-    expected = reference(images, references).flatten()
-    torch.testing.assert_close(network(images, references), expected, rtol=1e-5, atol=1e-6)
+    state = {k: v for k, v in published_names(network).items() if "scaling" not in k}
+    expected = run_peer(
+        "similarity:lpips_distance", images=images, references=references, state=state
+    )
+    torch.testing.assert_close(network(images, references), expected, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("prefix", ["", "loss.perceptual_loss."])

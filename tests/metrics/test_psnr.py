@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.pixels import normalize
 from latelier.metrics.psnr import psnr
 
 
@@ -29,6 +30,18 @@ def test_pictures_are_compared_as_saved() -> None:
     assert psnr(white * 1.5, white).item() == math.inf
     assert psnr(white - 0.4 / 127.5, white).item() == math.inf
     assert psnr(white - 0.6 / 127.5, white).item() == pytest.approx(48.1308, abs=1e-3)
+
+
+def test_it_agrees_with_scikit_image(run_peer) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images, references = (
+        torch.randint(256, (3, 3, 16, 20), generator=generator, dtype=torch.uint8) for _ in "ab"
+    )
+    references[2] = images[2]
+    references[2, 0, 0, 0] ^= 1  # one level of one pixel
+    expected = run_peer("similarity:psnr", images=images, references=references)
+    measured = psnr(normalize(images), normalize(references))
+    torch.testing.assert_close(measured.double(), expected, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 4, 5), (2, 3, 4, 4), (3, 4, 4)])

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.pixels import denormalize, normalize
 from latelier.metrics.ssim import ssim
 
 
@@ -16,7 +17,7 @@ def reference_ssim(x: np.ndarray, y: np.ndarray) -> float:
     """Compute the SSIM of two planes (H, W) pixel by pixel, as the paper writes it."""
     line = np.exp(-0.5 * ((np.arange(11) - 5) / 1.5) ** 2)
     weights = np.outer(line, line) / np.outer(line, line).sum()
-    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     values = []
     for top in range(x.shape[0] - 10):
         for left in range(x.shape[1] - 10):
@@ -36,9 +37,9 @@ def test_values_match_the_paper_s_formula():
     images, references = picture_pair()
     expected = [
         np.mean([reference_ssim(x, y) for x, y in zip(a, b, strict=True)])
-        for a, b in zip(images.double().numpy(), references.double().numpy(), strict=True)
+        for a, b in zip(*(denormalize(x).double().numpy() for x in (images, references)))
     ]
-    assert ssim(images, references).tolist() == pytest.approx(expected, abs=1e-5)
+    assert ssim(images, references).tolist() == pytest.approx(expected, rel=1e-6)
 
 
 def test_equal_pictures_have_one():
@@ -51,3 +52,20 @@ def test_other_shapes_are_an_error(shape):
     images, _ = picture_pair()
     with pytest.raises(InvalidInputError, match="11"):
         ssim(images[..., : shape[-1]] if shape[-1] < 11 else images, torch.zeros(shape))
+
+
+@pytest.mark.parametrize("noise", [3, 60])
+def test_it_agrees_with_scikit_image(run_peer, noise):
+    images, references = draw_levels(noise)
+    expected = run_peer("similarity:ssim", images=images, references=references)
+    measured = ssim(normalize(images), normalize(references))
+    torch.testing.assert_close(measured.double(), expected, rtol=1e-5, atol=0)
+
+
+def draw_levels(noise: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Smooth pictures of 8 bits, and with noise."""
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(3, 3, 5, 6, generator=generator) * 255
+    smooth = torch.nn.functional.interpolate(coarse, size=(40, 48), mode="bicubic")
+    noisy = smooth + noise * torch.randn(smooth.shape, generator=generator)
+    return smooth.clamp(0, 255).to(torch.uint8), noisy.clamp(0, 255).to(torch.uint8)
