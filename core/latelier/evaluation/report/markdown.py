@@ -1,0 +1,119 @@
+"""Results as Markdown: the figures with their intervals, and the paper's rows beside them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import nan
+
+from latelier.evaluation.published.table import PublishedColumn, PublishedRow, PublishedTable
+from latelier.evaluation.report.numbers import (
+    ARROWS,
+    format_interval,
+    format_number,
+    format_value,
+)
+from latelier.evaluation.report.results import MeasuredFigure, Results
+
+
+def to_markdown(results: Results, published: Sequence[PublishedTable] = ()) -> str:
+    """Return a page of tables.
+
+    Args:
+        results: of a run.
+        published: tables of the paper with which the run is compared.
+    """
+    against = f", against {results.reference}" if results.reference else ""
+    blocks = [
+        f"# {results.title}",
+        f"`{results.model}`, {results.pictures:,} pictures{against}.",
+        tabulate_figures(results.figures),
+        *_notes(each.figure.note for each in results.figures),
+    ]
+    for table in published:
+        blocks += _compare(results, table)
+    return "\n\n".join(blocks) + "\n"
+
+
+def tabulate_figures(figures: Sequence[MeasuredFigure]) -> str:
+    """Return the table of the figures: a row each, under heads that name their network."""
+    tables = []
+    for network in dict.fromkeys(each.network for each in figures):
+        head = f"Features of {network}" if network else "Measure"
+        rows = [
+            (_with_arrow(it.title, it.better), format_value(it), format_interval(it) or "-")
+            for it in (each.figure for each in figures if each.network == network)
+        ]
+        tables.append(to_table((head, "value", "95 % interval"), rows))
+    return "\n\n".join(tables)
+
+
+def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; the first column is aligned left, the others right."""
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(map(_escape, line))} |" for line in lines)
+
+
+def _compare(results: Results, table: PublishedTable) -> Iterator[str]:
+    """Yield the blocks of a table of the paper, with the run as its first row."""
+    columns = table.columns
+    measured = [_find(results, name, column) for name, column in columns.items()]
+    own = [(f"**{results.model}**", *(f"**{each}**" if each else "-" for each in measured))]
+    rows = [
+        (_name_row(row), *(format_number(row.values.get(name, nan)) for name in columns))
+        for row in table.rows
+    ]
+    yield f"## Beside the paper: {table.title}"
+    yield " ".join(
+        filter(None, (f"As published: {table.protocol}.", _explain_gaps(results, table)))
+    )
+    heads = ("model", *(_head_column(each) for each in columns.values()))
+    yield to_table(heads, [*(own if any(measured) else []), *rows])
+    named = (f"{_name_row(row)}: {row.note}." for row in table.rows if row.note)
+    yield from _notes([*named, *table.notes])
+
+
+def _name_row(row: PublishedRow) -> str:
+    return f"{row.model}, {row.setting}" if row.setting else row.model
+
+
+def _head_column(column: PublishedColumn) -> str:
+    title = f"{column.title} ({column.unit})" if column.unit else column.title
+    return _with_arrow(title, column.better) + (f"<br>{column.network}" if column.network else "")
+
+
+def _find(results: Results, name: str, column: PublishedColumn) -> str:
+    """Return the value of the run's figure that is comparable with a column, "" without one."""
+    for each in results.figures:
+        if each.figure.name == name and each.network == column.network:
+            return format_number(each.figure.value)
+    return ""
+
+
+def _explain_gaps(results: Results, table: PublishedTable) -> str:
+    """Return a sentence on figures that are of another network than those of the paper."""
+    foreign = {
+        each.network
+        for each in results.figures
+        if each.figure.name in table.columns
+        and each.network
+        and each.network != table.columns[each.figure.name].network
+    }
+    if not foreign:
+        return ""
+    networks = ", ".join(sorted(foreign))
+    return (
+        f"What this run measured with the features of another network ({networks}) is not "
+        "comparable with these values, and not in the table."
+    )
+
+
+def _notes(notes: Iterable[str]) -> list[str]:
+    """Return a list of notes as one block; none if all are empty."""
+    kept = list(dict.fromkeys(note for note in notes if note))
+    return ["\n".join(f"- {note}" for note in kept)] if kept else []
+
+
+def _with_arrow(title: str, better: str) -> str:
+    return f"{title} {ARROWS[better]}"
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,61 @@
+"""The results of an evaluation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from latelier.contracts.measures import Figure
+
+
+@dataclass(frozen=True)
+class MeasuredFigure:
+    """A figure of a run.
+
+    Attributes:
+        measure: the registered name of its measure.
+        figure: the result.
+        network: name of the network whose features it is of; "" if it is of none.
+    """
+
+    measure: str
+    figure: Figure
+    network: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figure as JSON values."""
+        return {"measure": self.measure, "network": self.network, **asdict(self.figure)}
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of an evaluation.
+
+    Attributes:
+        title: of the evaluation.
+        model: what was evaluated: the name of a model, or a folder of pictures.
+        pictures: how many.
+        figures: of all measures.
+        task: what the pictures were made from, such as "text"; "" for pictures made elsewhere.
+        reference: what they were compared with, in words; "" for nothing.
+        provenance: further JSON values: configuration, versions, hashes.
+    """
+
+    title: str
+    model: str
+    pictures: int
+    figures: Sequence[MeasuredFigure]
+    task: str = ""
+    reference: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the results as JSON values."""
+        return {
+            "title": self.title,
+            "model": self.model,
+            "task": self.task,
+            "pictures": self.pictures,
+            "reference": self.reference,
+            "figures": [each.to_json() for each in self.figures],
+            "provenance": dict(self.provenance),
+        }

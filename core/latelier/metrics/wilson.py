@@ -1,0 +1,24 @@
+"""The interval of a share that was counted.
+
+Wilson, Probable inference, the law of succession, and statistical inference (JASA 22, 1927).
+"""
+
+from math import sqrt
+
+_Z = 1.959963984540054
+"""Two-sided 95 % quantile of the standard normal distribution."""
+
+
+def wilson_interval(successes: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, 0..1, given `successes` of `count` trials.
+
+    Raises:
+        ValueError: there are no trials, or more successes than trials.
+    """
+    if not 0 <= successes <= count or count == 0:
+        raise ValueError(f"expected successes of at least one trial, got {successes} of {count}")
+    share = successes / count
+    scale = 1 + _Z**2 / count
+    center = (share + _Z**2 / (2 * count)) / scale
+    half = _Z / scale * sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return max(0.0, center - half), min(1.0, center + half)

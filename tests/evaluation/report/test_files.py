@@ -1,0 +1,38 @@
+"""The files of a report."""
+
+import csv
+import json
+
+from latelier.evaluation.report.files import write_report
+
+
+def test_the_files_say_the_same(results, published, tmp_path):
+    paths = write_report(results, tmp_path / "new", [published])
+    assert [path.name for path in paths] == ["results.json", "results.csv", "results.md"]
+    stored = json.loads(paths[0].read_text())
+    assert stored["provenance"] == {"seed": 7}
+    assert stored["figures"][0] == {
+        "measure": "frechet_distance",
+        "network": "scene detector of latelier (not Inception)",
+        "name": "frechet_distance",
+        "title": "Fréchet distance",
+        "value": 12.3456,
+        "better": "lower",
+        "low": 12.0,
+        "high": 12.75,
+        "unit": "",
+        "note": "",
+    }
+    with paths[1].open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [(each["model"], each["name"], each["value"], each["low"]) for each in lines] == [
+        ("emoji-scenes", "frechet_distance", "12.3456", "12.0"),
+        ("emoji-scenes", "psnr", "24.0", ""),
+    ]
+    assert "## Beside the paper: Pictures of something" in paths[2].read_text(encoding="utf-8")
+
+
+def test_results_that_are_written_again_replace_the_former(results, tmp_path):
+    write_report(results, tmp_path)
+    write_report(results, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3

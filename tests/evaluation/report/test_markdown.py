@@ -1,0 +1,60 @@
+"""The page of a report."""
+
+from dataclasses import replace
+
+from latelier.evaluation.report.markdown import to_markdown
+
+SCENES = "scene detector of latelier (not Inception)"
+INCEPTION = "Inception-v3 (FID, 2015-12-05)"
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """Return the cells of all tables of a page."""
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_figures_have_intervals_arrows_and_their_network_above_them(results):
+    rows = rows_of(to_markdown(results))
+    assert rows == [
+        [f"Features of {SCENES}", "value", "95 % interval"],
+        ["---", "---:", "---:"],
+        ["Fréchet distance ↓", "12.35", "12 to 12.75"],
+        ["Measure", "value", "95 % interval"],
+        ["---", "---:", "---:"],
+        ["PSNR ↑", "24 dB", "-"],
+    ]
+
+
+def test_the_page_says_what_was_compared_with_what_and_has_all_notes(results):
+    page = to_markdown(results)
+    assert page.startswith("# Super-resolution\n\n`emoji-scenes`, 5,000 pictures, against emoji")
+    assert "- of 8 bits" in page
+
+
+def test_a_figure_is_beside_the_published_rows_only_if_its_network_is_theirs(results, published):
+    page = to_markdown(results, [published])
+    rows = rows_of(page)
+    assert rows[6] == ["model", f"FID ↓<br>{INCEPTION}", "PSNR (dB) ↑"]
+    assert rows[8:] == [
+        ["**emoji-scenes**", "-", "**24**"],
+        ["LDM-4, 100 steps", "2.8", "-"],
+        ["SR3", "-", "26.4"],
+    ]
+    assert f"another network ({SCENES}) is not comparable" in page
+    assert "- SR3: by its authors.\n- The repository says something else." in page
+    (distance, ratio) = results.figures
+    same = replace(results, figures=[replace(distance, network=INCEPTION), ratio])
+    page = to_markdown(same, [published])
+    assert rows_of(page)[8] == ["**emoji-scenes**", "**12.35**", "**24**"]
+    assert "another network" not in page
+
+
+def test_a_run_with_nothing_to_compare_has_no_row(results, published):
+    page = to_markdown(replace(results, figures=results.figures[:1]), [published])
+    assert "**emoji-scenes**" not in page
+
+
+def test_a_name_cannot_break_the_table(results, published):
+    page = to_markdown(replace(results, model="a|b\nc"), [published])
+    assert "| **a\\|b c** | - | **24** |" in page
