@@ -3,7 +3,8 @@ import torch
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.features import FeatureStatistics
-from latelier.metrics.frechet import frechet_distance
+from latelier.metrics.feature_sums import FeatureSums
+from latelier.metrics.frechet import frechet_distance, frechet_distance_from
 
 
 def _features(seed: int = 0, count: int = 400) -> torch.Tensor:
@@ -52,3 +53,36 @@ def test_one_picture_or_another_width_is_an_error() -> None:
     wider = FeatureStatistics.from_features(torch.zeros(4, 5))
     with pytest.raises(InvalidInputError, match="3 and 5"):
         frechet_distance(statistics, wider)
+
+
+def test_the_distance_of_two_gaussians_is_that_of_hand_computation() -> None:
+    zero, shift = torch.zeros(2).double(), torch.tensor([1.0, 2.0]).double()
+    narrow = FeatureStatistics(zero, torch.tensor([[1.0, 0], [0, 4]]).double())
+    wide = FeatureStatistics(shift, torch.tensor([[9.0, 0], [0, 16]]).double())
+    # |(1, 2)|^2 + (1 - 3)^2 + (2 - 4)^2
+    assert frechet_distance(narrow, wide) == pytest.approx(13, rel=1e-12)
+    distance = frechet_distance_from(narrow)
+    assert distance(narrow) == pytest.approx(0, abs=1e-12)
+    assert distance(wide) == pytest.approx(13, rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [40, 500])
+def test_it_agrees_with_torch_fidelity(run_peer, count: int) -> None:
+    generator = torch.Generator().manual_seed(5)
+    mix = torch.randn(48, 48, generator=generator) * 0.2
+    first, second = (
+        torch.randn(count, 48, generator=generator).relu() @ mix + k * 0.1 for k in range(2)
+    )
+    expected = run_peer("fidelity:frechet_distance", first=first, second=second)
+    plain = [FeatureStatistics.from_features(each) for each in (first, second)]
+    summed = [FeatureSums.from_features(each).statistics() for each in (first, second)]
+    assert frechet_distance(*plain) == pytest.approx(expected, rel=1e-5)
+    assert frechet_distance(*summed) == pytest.approx(expected, rel=1e-5)
+
+
+def test_it_agrees_with_torchmetrics(run_peer) -> None:
+    generator = torch.Generator().manual_seed(6)
+    first, second = (torch.randn(100, 16, generator=generator) + k for k in range(2))
+    expected = run_peer("fidelity:frechet_distance_by_torchmetrics", first=first, second=second)
+    statistics = [FeatureSums.from_features(each).statistics() for each in (first, second)]
+    assert frechet_distance(*statistics) == pytest.approx(expected, rel=1e-5)

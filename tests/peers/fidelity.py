@@ -31,3 +31,22 @@ def precision_recall(generated, real, neighbors):
         generated.double(), real.double(), prc_neighborhood=neighbors, verbose=False
     )
     return measured["precision"], measured["recall"]
+
+
+def frechet_distance_by_torchmetrics(first, second):
+    import torch
+    from torchmetrics.image import FrechetInceptionDistance
+
+    class Given(torch.nn.Module):
+        """Stands for a network: its pictures are features already."""
+
+        num_features = first.shape[1]
+
+        def forward(self, images):
+            return images
+
+    metric = FrechetInceptionDistance(feature=Given(), input_img_size=(1, 1))
+    metric.set_dtype(torch.float64)
+    metric.update(first.double(), real=True)
+    metric.update(second.double(), real=False)
+    return float(metric.compute())
