@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -177,6 +179,20 @@ def test_every_call_has_the_adapters_and_their_scales_per_row(x):
     assert vars(control.adapters["palette"]) == {"module": "a module", "scale": 0.4}
     assert torch.equal(control.adapters["sketch"].scale, scales.repeat(2))
     assert len(control.residuals["mid"]) == 6
+
+
+def test_rows_of_other_sigmas_keep_their_scales_under_each_condition(x):
+    """An adapter acts in the rows whose sigma is in its range, whichever condition they have."""
+    residuals = SimpleNamespace(
+        config=None, residuals=lambda x, *_: {"mid": torch.ones(len(x), 2, 1, 1)}
+    )
+    uses = {"edges": AdapterUse(residuals, 0.5, (0.2, 0.6))}
+    predict = Predictor(Network(Plain()), RectifiedFlow(), adapters=AdapterCalls(uses))
+    hint = Condition(spatial={"edges": torch.ones(3, 1, 4, 4)})
+    conditions = [condition(5, seed).union(hint) for seed in (1, 2)]
+    predict(x, torch.tensor([0.1, 0.5, 0.9]), conditions)
+    control = predict.denoiser.calls[-1][2]
+    assert control.residuals["mid"][:, 0, 0, 0].tolist() == [0, 0.5, 0] * 2
 
 
 @pytest.mark.parametrize(

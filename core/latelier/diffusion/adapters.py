@@ -1,9 +1,9 @@
 """Adapters in the calls of a denoiser: when they act, and what they add."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from latelier.contracts.adapters import ResidualAdapter
 from latelier.contracts.components import Control, ScaledAdapter
 from latelier.contracts.condition import Condition
+from latelier.contracts.frames import per_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class AdapterUse:
         low, high = self.sigma_range
         if self.sigma_range == (-math.inf, math.inf):
             return self.scale
-        if isinstance(sigma, Tensor):
+        if isinstance(sigma, Tensor) and sigma.ndim:
             return self.scale * ((sigma > low) & (sigma <= high)).float()
         return self.scale if low < sigma <= high else 0.0
 
@@ -49,7 +50,7 @@ class AdapterCalls:
         self._residual: Mapping[str, AdapterUse] = residual
         self._attention = {name: use for name, use in uses.items() if name not in residual}
         # the condition of a run is the same at every step
-        self._divide = lru_cache(maxsize=4)(self._take_hints)
+        self._divide = lru_cache(maxsize=4)(partial(_divide_hints, residual.keys()))
 
     def attend(self, sigma: float | Tensor, control: Control | None) -> Control | None:
         """Return a control with the attention adapters, for a call with the rows of sigma."""
@@ -89,17 +90,15 @@ class AdapterCalls:
             if name not in hints or (not isinstance(scale, Tensor) and scale == 0):
                 continue
             for block, residual in use.module.residuals(x, t, own, hints[name]).items():
-                scaled = residual * _per_row(scale, residual)
+                scaled = residual * per_image(scale, residual)
                 residuals[block] = residuals[block] + scaled if block in residuals else scaled
         return own, replace(control, residuals=residuals)
 
-    def _take_hints(self, condition: Condition) -> tuple[Condition, dict[str, Tensor]]:
-        hints = {name: each for name, each in condition.spatial.items() if name in self._residual}
-        spatial = {name: each for name, each in condition.spatial.items() if name not in hints}
-        return replace(condition, spatial=spatial), hints
 
-
-def _per_row(scale: float | Tensor, x: Tensor) -> float | Tensor:
-    if not isinstance(scale, Tensor):
-        return scale
-    return scale.to(x.device, x.dtype).view(-1, *[1] * (x.ndim - 1))
+def _divide_hints(
+    names: Collection[str], condition: Condition
+) -> tuple[Condition, dict[str, Tensor]]:
+    """Return a condition without the hints of these names, and the hints."""
+    hints = {name: each for name, each in condition.spatial.items() if name in names}
+    spatial = {name: each for name, each in condition.spatial.items() if name not in names}
+    return replace(condition, spatial=spatial), hints
