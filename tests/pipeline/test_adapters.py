@@ -81,8 +81,8 @@ def copy(folder, tmp_path):
     return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
-def edited(folder, change):
-    path = folder / "adapter.json"
+def edited(folder, change, file="adapter.json"):
+    path = folder / file
     values = json.loads(path.read_text())
     change(values)
     path.write_text(json.dumps(values))
@@ -159,7 +159,7 @@ def test_a_view_has_other_scales(tiny, folder):
     assert view.adapters["palette"].strength.scale == 1
     [picture] = other.generate(prompt=PROMPT, palette=RED)
     assert picture.provenance["adapters"]["palette"]["scale"] == 0.5
-    with pytest.raises(UnknownNameError, match=r"no adapter 'pallette'\. Did you mean"):
+    with pytest.raises(UnknownNameError, match=r"no adapter 'pallette' with an input\. Did"):
         view.with_adapter_scales({"pallette": 1})
     for scale in (-1, float("nan"), "1", True):
         with pytest.raises(InvalidInputError, match="the scale of an adapter is"):
@@ -331,6 +331,35 @@ class TestProvenance:
         shutil.rmtree(copy)
         with pytest.raises(UnknownNameError, match=f"no adapter '{copy}'"):
             replay(path, atelier=built_ins)
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            ({"scale": -1.0}, "adapter 'palette': scale: .* a number, 0 or more, not -1.0"),
+            ({"start": 0.9, "end": 0.5}, "adapter 'palette': start: .* not 0.9 to 0.5"),
+        ],
+    )
+    @pytest.mark.parametrize("inside", [False, True])
+    def test_an_impossible_strength_names_the_picture_and_the_adapter(
+        self, saved, folder, tmp_path, built_ins, change, says, inside
+    ):
+        view = saved.with_adapter(folder)
+        if inside:
+            view.save(tmp_path / "view")
+            view = load(tmp_path / "view", "cpu", atelier=built_ins)
+        [picture] = view.generate(prompt=PROMPT, palette=RED)
+        picture.provenance["adapters"]["palette"] |= change
+        picture.save(tmp_path / "picture.png")
+        with pytest.raises(InvalidInputError, match=rf"picture\.png: {says}"):
+            replay(tmp_path / "picture.png", atelier=built_ins)
+        view.save(tmp_path / "edited")
+        edited(
+            tmp_path / "edited",
+            lambda values: values["adapters"]["palette"].update(change),
+            "latelier.json",
+        )
+        with pytest.raises(ModelFileError, match=rf"edited: {says}"):
+            load(tmp_path / "edited", "cpu", atelier=built_ins)
 
     def test_an_unsaved_adapter_is_reported(self, saved, palette, tmp_path, built_ins):
         path = tmp_path / "picture.png"

@@ -237,13 +237,17 @@ def attach_saved(
 
     Raises:
         CompatibilityError: the adapter is for another model.
-        ModelFileError: a file of the adapter is missing, damaged or changed.
+        ModelFileError: a file of the adapter is missing, damaged or changed, or its scale, start or
+            end is invalid.
         InvalidConfigError: an installed plugin does not know a configuration of the adapter.
     """
     source = None if saved.source is None else AdapterSource(saved.source, folder, saved.version)
     loaded = restore_adapter(saved, folder, model, atelier).to(*placement)
-    strength = Strength(saved.scale, saved.start, saved.end)
-    return AttachedAdapter(loaded, strength, source, saved=True)
+    try:
+        strength = Strength(saved.scale, saved.start, saved.end)
+        return AttachedAdapter(loaded, strength, source, saved=True)
+    except InvalidInputError as error:
+        raise ModelFileError(f"{folder}: adapter '{saved.name}': {error}") from None
 
 
 def update_defaults(defaults: Defaults, adapter: LoadedAdapter) -> Defaults:

@@ -235,7 +235,8 @@ class PipelineParts:
         for name in scales:
             if name not in known:
                 raise UnknownNameError(
-                    f"there is no adapter '{shorten(name)}'. {suggestion(name, known)}"
+                    f"there is no adapter '{shorten(name)}' with an input. "
+                    f"{suggestion(name, known)}"
                 )
         scaled = {
             name: replace(each, strength=replace(each.strength, scale=scales[name]))

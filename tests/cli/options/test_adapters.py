@@ -12,10 +12,12 @@ from latelier.provenance.image_files import read_provenance
 
 def test_an_adapter_adds_its_condition(cli, tiny_model, adapter, tmp_path):
     command = ("generate", "a cat", "-m", tiny_model, "--seed", 7, "--condition")
-    done = cli(*command, "colours=[1, 0, 0]", "--adapter", f"{adapter}:scale=0.5")
+    options = "scale=0.5,start=0.25,end=0.75"
+    done = cli(*command, "colours=[1, 0, 0]", "--adapter", f"{adapter}:{options}")
     assert (done.status, done.out, done.err) == (0, "latelier-7.png\n", "")
     _, provenance = read_provenance(tmp_path / "latelier-7.png")
-    assert provenance["adapters"]["colours"]["scale"] == 0.5
+    used = provenance["adapters"]["colours"]
+    assert (used["scale"], used["start"], used["end"]) == (0.5, 0.25, 0.75)
     assert provenance["request"]["inputs"]["colours"] == [[[1.0, 0.0, 0.0]]]
     assert cli("replay", "latelier-7.png").out == "identical\n"
 
@@ -62,6 +64,11 @@ def test_the_help_has_no_section_without_adapters(cli, monkeypatch):
         ("pant", "there is no adapter 'pant'. Did you mean 'paint'?"),
         ("paint:scal=1", "--adapter paint: there is no field 'scal'. Did you mean 'scale'?"),
         ("paint:scale=-1", "--adapter paint: 'scale': expected 0 or more, got -1"),
+        ("paint:end=2", "--adapter paint: 'end': Input should be less than or equal to 1"),
+        (
+            "paint:start=0.8,end=0.2",
+            "--adapter paint: expected a start before the end, got 0.8 and 0.2",
+        ),
         ("paint:scale", "--adapter: expected name:key=value,key=value, got 'paint:scale'"),
         ("paint:input=", "--adapter paint: 'input': String should have at least 1 character"),
         ("paint:input=prompt", "this model already has an input 'prompt'; rename the adapter's"),

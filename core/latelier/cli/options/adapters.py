@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.contracts.frozen import Frozen, validate
@@ -24,6 +24,12 @@ class _Options(Frozen):
     start: float = Field(0.0, ge=0, le=1)
     end: float = Field(1.0, ge=0, le=1)
     input: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _check_share(self) -> Self:
+        if self.start > self.end:
+            raise ValueError(f"expected a start before the end, got {self.start} and {self.end}")
+        return self
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Making a picture again from its provenance, and finding what differs."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -180,19 +181,29 @@ def _load(
 def _with_recorded_adapters(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
     """Return the pipeline with the adapters that the run used, at their scales."""
     pipeline = pipeline.without_unused_adapters(record.adapters)
-    kept = {
-        name: replace(each, strength=record.adapters[name].strength)
-        for name, each in pipeline.adapters.items()
-        if name in record.adapters
-    }
+    kept = {}
+    for name, each in pipeline.adapters.items():
+        if name in record.adapters:
+            with _name_adapter(path, name):
+                kept[name] = replace(each, strength=record.adapters[name].strength)
     pipeline = pipeline.with_adapters(kept)
     for name, used in record.adapters.items():
         if name in kept:
             continue
         if used.source is None:
             raise InvalidInputError(f"{path}: its adapter '{name}' had not been saved")
-        pipeline = pipeline.with_adapter(used.source, **vars(used.strength), as_=name)
+        with _name_adapter(path, name):
+            pipeline = pipeline.with_adapter(used.source, **vars(used.strength), as_=name)
     return pipeline
+
+
+@contextmanager
+def _name_adapter(path: Path, name: str) -> Iterator[None]:
+    """Name the picture and its adapter in an error about how the adapter was used."""
+    try:
+        yield
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{path}: adapter '{name}': {error}") from None
 
 
 def _recorded_model(path: Path, record: Record) -> str:
