@@ -267,6 +267,17 @@ class TestFaults:
         with pytest.raises(CompatibilityError, match=f"another model, Stable Diffusion {family}: "):
             read_lora(path, unet_model)
 
+    def test_a_fitting_context_tells_no_other_model(self, unet_model, tmp_path, monkeypatch):
+        contexts = "latelier.checkpoints.lora.reading._CONTEXTS"
+        monkeypatch.setattr(contexts, {16: "the model itself"})
+        wide = pair(17)
+        tensors = self.tensors(
+            **{f"unet.conv_out.lora_{half}.weight": each for half, each in zip("AB", wide)}
+        )
+        path = write(tmp_path / "a.safetensors", tensors)
+        with pytest.raises(CompatibilityError, match="of another model: 'denoiser"):
+            read_lora(path, unet_model)
+
     def test_a_missing_half_is_named(self, unet_model, tmp_path):
         down, _ = pair()
         path = write(tmp_path / "a.safetensors", {"unet.conv_in.lora_A.weight": down})

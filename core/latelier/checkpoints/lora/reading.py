@@ -78,10 +78,10 @@ def _collect_parts(path: Path, tensors: Mapping[str, Tensor]) -> Parts:
     unknown = []
     for name, tensor in tensors.items():
         key = parse_key(name)
-        if key is None:
-            unknown += [] if name.startswith(BUNDLE) else [name]  # read by another part
-        else:
+        if key is not None:
             parts.setdefault(key.layer, {})[key.part] = widen(f"{path}: '{name}'", tensor)
+        elif not name.startswith(BUNDLE):  # others read those
+            unknown.append(name)
     if not parts:
         raise ModelFileError(
             f"{path}: is not a LoRA: none of its {len(tensors)} tensors is a low-rank change"
@@ -156,21 +156,23 @@ def locate_layers(
 def _check_shapes(
     path: Path, pieces: Mapping[str, Sequence[Piece]], layers: Mapping[str, ChangeableLayer]
 ) -> None:
-    misfits = [
-        f"'{address}' maps {layers[address].weight[0].numel()} to {len(piece.rows)} numbers, its "
-        f"change {piece.inputs} to {piece.outputs}"
+    misfits = {
+        address: piece
         for address, own in pieces.items()
         for piece in own
         if (piece.inputs, piece.outputs) != (layers[address].weight[0].numel(), len(piece.rows))
-    ]
-    if misfits:
-        more = f" ({len(misfits)} layers differ)" if len(misfits) > 1 else ""
-        family = next(
-            (_CONTEXTS.get(own[0].inputs) for key, own in pieces.items() if key.endswith(_KEYS)),
-            None,
-        )
-        model = f", {family}" if family else ""
-        raise CompatibilityError(f"{path}: is a LoRA of another model{model}: {misfits[0]}{more}")
+    }
+    if not misfits:
+        return
+    address, piece = next(iter(misfits.items()))
+    contexts = [each.inputs for key, each in misfits.items() if key.endswith(_KEYS)]
+    family = _CONTEXTS.get(contexts[0]) if contexts else None
+    more = f" ({len(misfits)} layers differ)" if len(misfits) > 1 else ""
+    raise CompatibilityError(
+        f"{path}: is a LoRA of another model{f', {family}' if family else ''}: '{address}' maps "
+        f"{layers[address].weight[0].numel()} to {len(piece.rows)} numbers, its change "
+        f"{piece.inputs} to {piece.outputs}{more}"
+    )
 
 
 def check_finite(path: Path, parts: Parts) -> None:
