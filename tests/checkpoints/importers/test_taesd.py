@@ -202,6 +202,7 @@ def test_networks_of_several_widths_are_named(tmp_path, built_ins, networks):
         {"0.weight": (8, 8)},
         {"stray.weight": (8, 8, 3, 3)},
         {"0.bias": (8,), "0.weight": (8, 3, 3, 3)},
+        {f"{'9' * 5000}.weight": (8, 8, 3, 3)},
     ],
 )
 def test_other_files_are_not_recognized(tmp_path, networks, others):

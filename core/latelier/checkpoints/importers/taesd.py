@@ -15,7 +15,7 @@ from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 _OTHER = {"encoder": "decoder", "decoder": "encoder"}
 _NAME = re.compile(
     r"(?:(?:taesd_)?(?P<half>encoder|decoder)\.(?P<layers>layers\.)?)?"
-    r"(?P<index>\d+)\.(?P<rest>(?:(?:conv|pool)\.\d+\.)?(?:weight|bias))"
+    r"(?P<index>\d{1,4})\.(?P<rest>(?:(?:conv|pool)\.\d+\.)?(?:weight|bias))"
 )
 _CONVOLUTION = re.compile(r"\w+\.layers\.\d+\.weight")
 _FACTORS = frozenset({"vae_scale", "vae_shift"})
