@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class LoadedAdapter:
     trained_on: TrainedOn | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def changes_weights(self) -> bool:
         """Whether it acts as changed weights of a view, and not as a part of calls."""
         return isinstance(self.adapter.module, WeightAdapter)
