@@ -183,7 +183,7 @@ def test_threads_use_different_adapters_on_one_model(pipe, edges, plugin, atelie
 
 @pytest.fixture
 def three(pipe, edges, tmp_path):
-    """A saved model with a LoRA, a palette and an adapter of residuals, each from its folder."""
+    """A saved model with a LoRA, a palette and a residual adapter, each from its folder."""
     generator = torch.Generator().manual_seed(0)
     changes = {
         address: LowRank(

@@ -16,7 +16,7 @@ from latelier_conditioners.hint.inputs import Hint, HintConfig
 
 
 class HintConditioner(Conditioner[HintConfig]):
-    """Gives the pixels of a hint to an adapter of residuals, such as ControlNet or T2I-Adapter.
+    """Gives the pixels of a hint to a residual adapter, such as ControlNet or T2I-Adapter.
 
     Each square of p x p pixels in 0..1 becomes 3 p^2 channels of one cell of the latents. Nothing
     is lost, and a window of the picture takes its part of the hint. One more channel is 1; without

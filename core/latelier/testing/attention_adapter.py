@@ -1,4 +1,4 @@
-"""The contract of adapters of attentions."""
+"""The contract of attention adapters."""
 
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from latelier.contracts.configs import OutputSpec
 from latelier.contracts.errors import CompatibilityError
 from latelier.denoisers.adapter import ActiveAdapter
 from latelier.denoisers.configs import AttentionAdapterConfig
-from latelier.testing.call_adapter import CallAdapterContract, Gives
+from latelier.testing.call_adapter import CallAdapterContract, OutputsConfig
 from latelier.testing.support.comparison import is_close
 from latelier.testing.support.randomness import seeded
 
@@ -23,7 +23,7 @@ SIZE = (2, 3)
 
 
 class AttentionAdapterContract(CallAdapterContract):
-    """The contract of adapters of attentions. A plugin's own test file:
+    """The contract of attention adapters. A plugin's own test file:
 
         from latelier.testing import AttentionAdapterContract
 
@@ -108,4 +108,4 @@ class AttentionAdapterContract(CallAdapterContract):
         other = SimpleNamespace(cross_attentions=wider, config=supports)
         for each, width in ((other, config.width), (denoiser, config.width + 1)):
             with pytest.raises(CompatibilityError):
-                config.check("it", Gives(spec=OutputSpec(stream=width)), each)
+                config.check("it", OutputsConfig(spec=OutputSpec(stream=width)), each)

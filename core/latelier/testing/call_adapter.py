@@ -1,4 +1,4 @@
-"""What adapters of attentions and of residuals have in common: they act in calls of a denoiser."""
+"""What attention and residual adapters have in common: they act in calls of a denoiser."""
 
 from latelier.contracts.configs import ConditionerConfig, OutputSpec
 from latelier.testing.module import ModuleContract
@@ -21,7 +21,7 @@ class CallAdapterContract(ModuleContract):
                 )
 
 
-class Gives(ConditionerConfig):
+class OutputsConfig(ConditionerConfig):
     """The configuration of a conditioner with some outputs."""
 
     spec: OutputSpec

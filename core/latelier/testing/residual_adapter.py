@@ -1,4 +1,4 @@
-"""The contract of adapters of residuals."""
+"""The contract of residual adapters."""
 
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from latelier.contracts.adapters import ResidualConfig
 from latelier.contracts.condition import Condition, Stream
 from latelier.contracts.configs import OutputSpec
 from latelier.contracts.errors import CompatibilityError
-from latelier.testing.call_adapter import CallAdapterContract, Gives
+from latelier.testing.call_adapter import CallAdapterContract, OutputsConfig
 from latelier.testing.support.comparison import has_same_bits, is_close
 from latelier.testing.support.randomness import seeded
 
@@ -20,7 +20,7 @@ TOKENS = 3
 
 
 class ResidualAdapterContract(CallAdapterContract):
-    """The contract of adapters of residuals. A plugin's own test file:
+    """The contract of residual adapters. A plugin's own test file:
 
         from latelier.testing import ResidualAdapterContract
 
@@ -130,4 +130,4 @@ class ResidualAdapterContract(CallAdapterContract):
         other = SimpleNamespace(residual_blocks=frozenset(config.blocks))
         for denoiser, channels in ((lacking, config.hint_channels), (other, 1)):
             with pytest.raises(CompatibilityError):
-                config.check("it", Gives(spec=OutputSpec(spatial=channels)), denoiser)
+                config.check("it", OutputsConfig(spec=OutputSpec(spatial=channels)), denoiser)

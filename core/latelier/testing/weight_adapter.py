@@ -1,4 +1,4 @@
-"""The contract of adapters that change weights."""
+"""The contract of weight adapters."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ from latelier.testing.support.schemas import check_round_trip
 
 
 class WeightAdapterContract(ComponentContract):
-    """The contract of adapters that change weights. A plugin's own test file:
+    """The contract of weight adapters. A plugin's own test file:
 
         from latelier.testing import WeightAdapterContract
 

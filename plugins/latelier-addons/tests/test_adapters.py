@@ -1,4 +1,4 @@
-"""What every adapter of residuals keeps to, by the conformance kit."""
+"""What every residual adapter keeps to, by the conformance kit."""
 
 import pytest
 from latelier.contracts.errors import InvalidConfigError

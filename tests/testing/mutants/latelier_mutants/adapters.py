@@ -1,4 +1,4 @@
-"""Faultless adapters of residuals and of weights, and faulty subclasses of them."""
+"""Faultless residual and weight adapters, and faulty subclasses of them."""
 
 from dataclasses import replace
 
