@@ -5,8 +5,12 @@ import torch
 from safetensors.torch import save_file
 
 from latelier.checkpoints.adapter_files import read_adapter_file
+from latelier.checkpoints.lora.lora import Lora
 from latelier.contracts.errors import ModelFileError
 from latelier.io.hashing import sha256_of
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.hookspecs import hookimpl
+from latelier.kernel.trust.policy import Policy
 
 from .lora.conftest import draw_lora, model_of, modules_of, write_lora
 
@@ -86,6 +90,26 @@ def test_bundled_embeddings_are_named(read, tmp_path):
     path = write(tmp_path / "a.safetensors", tensors(**{"bundle_emb.toy.clip_l": torch.ones(1, 4)}))
     with pytest.raises(ModelFileError, match="is a set of embeddings, perhaps with a LoRA, which"):
         read(path)
+
+
+class Twin(Lora):
+    """A kind of adapter that recognizes what LoRA does."""
+
+
+class TwinPlugin:
+    @hookimpl
+    def latelier_register(self, registrar):
+        config = "latelier.checkpoints.lora.configs:LoraConfig"
+        registrar.adapter_kind("twin", factory=f"{__name__}:Twin", config=config)
+
+
+def test_a_file_that_two_kinds_recognize_is_refused(model_of, tmp_path):
+    atelier = Atelier(policy=Policy(allow=frozenset()))
+    atelier.register(TwinPlugin(), "latelier-twin", "1.0")
+    path = write(tmp_path / "a.safetensors", tensors())
+    both = "several plugins read it: latelier-twin/twin and latelier/lora"
+    with pytest.raises(ModelFileError, match=rf"a\.safetensors: {both}"):
+        read_adapter_file(path, modules_of(model_of("conditioned unet")), atelier)
 
 
 def test_a_damaged_file_is_refused(read, tmp_path):

@@ -91,6 +91,17 @@ def test_a_view_shares_all_other_weights(tiny, file):
             assert (own[name].data_ptr() != tensor.data_ptr()) == is_changed, name
 
 
+def test_a_moved_view_shares_all_other_weights_with_its_moved_base(tiny, file):
+    view = tiny.with_adapter(file).to(dtype="bfloat16")
+    layers = view.adapters["my_style"].loaded.adapter.module.layers
+    base = view.base_modules()["denoiser"].state_dict()
+    for name, tensor in view.denoiser.state_dict().items():
+        is_changed = f"denoiser.{name.removesuffix('.weight')}" in layers
+        assert (tensor.data_ptr() != base[name].data_ptr()) == is_changed, name
+    half = tiny.to(dtype="bfloat16").with_adapter(file)
+    assert pixels(view) == pixels(half)
+
+
 def test_an_adapter_of_calls_leaves_merged_weights_alone(tiny, file):
     """They are merged once, and not again for what changes no weight."""
     view = tiny.with_adapter(file, 0.8)
@@ -255,6 +266,14 @@ class TestReplay:
         with pytest.raises(ModelFileError, match=r"adapters\.style: the weights had the SHA-256"):
             replay(tmp_path / "a.png", atelier=saved.atelier)
 
+    def test_merged_weights_are_of_no_file(self, saved, file):
+        merged = saved.with_adapter(file).with_merged_weights()
+        assert merged.denoiser_component.weights_sha256 is None
+        assert merged.source is None
+        sha256 = saved.first_stage_component.weights_sha256
+        assert merged.first_stage_component.weights_sha256 == sha256 is not None
+        assert saved.with_merged_weights().source is saved.source
+
     def test_a_lora_from_memory_cannot_be_found_again(self, saved, tmp_path):
         lora = load_lora("sketch", draw_lora(saved))
         self.make(saved.with_adapter(lora), tmp_path / "a.png")
@@ -298,6 +317,14 @@ class TestFaults:
         save_adapter(lora, tiny.base_modules(), tmp_path)
         save_file({"a": torch.ones(2)}, tmp_path / "adapter.safetensors")
         with pytest.raises(ModelFileError, match="its SHA-256 is"):
+            tiny.with_adapter(tmp_path)
+
+    def test_a_folder_that_names_no_weights_is_an_error(self, tiny, tmp_path):
+        save_adapter(load_lora("sketch", draw_lora(tiny)), tiny.base_modules(), tmp_path)
+        values = json.loads((tmp_path / "adapter.json").read_text())
+        values["adapter"]["weights"] = None
+        (tmp_path / "adapter.json").write_text(json.dumps(values))
+        with pytest.raises(ModelFileError, match=f"{tmp_path}: its adapter names no weights"):
             tiny.with_adapter(tmp_path)
 
 

@@ -1,5 +1,9 @@
 """A small first stage decodes previews; finished pictures stay as they are."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -161,3 +165,11 @@ def test_offloaded_weights_are_placed_for_its_calls(previewing, tmp_path, built_
     offloaded = load(tmp_path / "model", "cpu", "bfloat16", offload="components", atelier=built_ins)
     for step in offloaded.stream(**REQUEST):
         assert step.image.size == (16, 16)
+    placed = []
+
+    def placing(denoiser, others):
+        placed.extend([denoiser, *others])
+        return nullcontext()
+
+    with replace(offloaded, offload=SimpleNamespace(placing=placing)).placing():
+        assert offloaded.preview_component.module in placed

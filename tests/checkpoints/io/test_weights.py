@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from latelier.checkpoints.io.weights import (
@@ -38,6 +38,16 @@ def test_write_and_read_round_trip(tmp_path):
         assert read[name].dtype == tensor.dtype
         assert torch.equal(read[name], tensor)
     assert write_weights(tmp_path / "again.safetensors", read) == sha256
+
+
+def test_texts_are_written_to_the_header(tmp_path):
+    path = tmp_path / "w.safetensors"
+    write_weights(path, tensors(), {"scale": "2"})
+    with safe_open(path, "pt") as file:
+        assert file.metadata() == {"scale": "2"}
+    write_weights(path, tensors())
+    with safe_open(path, "pt") as file:
+        assert file.metadata() is None
 
 
 def test_shared_and_strided_tensors_are_written_separately(tmp_path):

@@ -7,7 +7,7 @@ from PIL import Image
 from torch.nn.functional import pixel_shuffle
 
 from latelier.contracts.components import PictureGeometry
-from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier_conditioners.hint.conditioner import HintConditioner
 from latelier_conditioners.hint.inputs import Hint, HintConfig
 
@@ -42,11 +42,18 @@ def test_a_black_hint_is_not_none(hint):
     assert (black[:, -1] == 1).all()
 
 
-def test_a_hint_of_the_same_aspect_is_resized(hint):
-    cells = spatial(hint.resize((48, 32), Image.Resampling.NEAREST))
+@pytest.mark.parametrize("size", [(48, 32), (12, 8), (400, 267)])
+def test_a_hint_of_about_the_same_aspect_is_resized(hint, size):
+    edges = hint.point(lambda level: 255 * (level > 127))  # cubic interpolation overshoots
+    cells = spatial(edges.resize(size, Image.Resampling.NEAREST))
     assert cells.shape == (1, 49, 4, 6)
     assert (cells >= 0).all()
     assert (cells <= 1).all()
+
+
+def test_a_hint_of_another_aspect_is_refused(hint):
+    with pytest.raises(InvalidInputError, match="hint is 400x250, the picture 24x16, which has"):
+        spatial(hint.resize((400, 250)))
 
 
 def test_another_downsampling_is_named(hint):
