@@ -31,10 +31,9 @@ from latelier.evaluation.scene_model.run import SceneTest, list_parts, measure_c
 from latelier.evaluation.scene_model.table import to_table
 from latelier.io.atomic import write_bytes, write_json
 from latelier.io.hashing import sha256_of
-from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector
+from latelier.metrics.scene_detector import SHIPPED_DETECTOR, load_detector
 from latelier.pipeline import Pipeline
 
-DETECTOR = Path(__file__).parent / "detector" / DETECTOR_WEIGHTS
 COSTS = ("speed", "size")
 PROMPT = "a cat on a yellow background"
 SETTINGS = (
@@ -95,7 +94,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7_300_000, help="of the scenes and pictures")
     parser.add_argument("--reference-scenes", type=int, default=10_000)
     parser.add_argument("--vocabulary", choices=("basic", "all"), default="all")
-    parser.add_argument("--detector", type=Path, default=DETECTOR, help="weights")
+    parser.add_argument("--detector", type=Path, default=SHIPPED_DETECTOR, help="weights")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--steps", type=int, help="the model's default if not given")
     parser.add_argument("--guidance", type=float, help="the model's default if not given")

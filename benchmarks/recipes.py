@@ -40,7 +40,7 @@ from latelier.evaluation.drawn_objects import (
 from latelier.evaluation.scenes import stack_pictures
 from latelier.io.atomic import write_json
 from latelier.metrics.psnr import psnr
-from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector
+from latelier.metrics.scene_detector import load_detector
 from latelier.training.adapter.train import plan_adapter, train_adapter
 from latelier.training.configs.adapter import AdapterTraining
 from latelier.training.configs.denoiser import DenoiserTraining
@@ -54,7 +54,6 @@ from latelier.training.lora.train import plan_lora, train_lora
 from latelier.training.monitoring.sheets import split_rows, tile_images
 
 ROOT = Path(__file__).parents[1]
-DETECTOR = ROOT / "benchmarks" / "detector" / DETECTOR_WEIGHTS
 FEW_GLYPHS = ["cat", "pizza", "red car", "tree", "blue car", "sunflower", "castle", "robot"]
 SAMPLES = 64
 COLUMNS = 16
@@ -129,7 +128,7 @@ def measure_accuracy(images: Tensor, samples: Samples, _inputs: Inputs) -> float
         bool(objects)
         and few[int(objects[0].scores[few].argmax())] == known[sample["class_label"]].index
         for objects, sample in zip(
-            read_pictures(load_detector(DETECTOR), images).objects, samples, strict=True
+            read_pictures(load_detector(), images).objects, samples, strict=True
         )
     ]
     return fmean(hits)

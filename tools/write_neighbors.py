@@ -25,9 +25,8 @@ from latelier.data.manifest.manifest import Manifest, ManifestBuilder, write_man
 from latelier.data.manifest.record import Caption, Header, Record
 from latelier.evaluation.detector.reading import read_pictures
 from latelier.evaluation.scenes import read_batches, to_images
-from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, load_detector
+from latelier.metrics.scene_detector import load_detector
 
-DETECTOR = Path(__file__).parents[1] / "benchmarks" / "detector" / DETECTOR_WEIGHTS
 MANIFEST = "manifest.jsonl"
 
 
@@ -85,7 +84,7 @@ def draw_scenes(scenes: EmojiScenes, folder: Path) -> Manifest:
 @torch.no_grad()
 def embed_scenes(scenes: EmojiScenes) -> Tensor:
     """Return the features of the scene detector, (N, 192)."""
-    detector = load_detector(DETECTOR)
+    detector = load_detector()
     batches = read_batches(scenes, 256)
     return torch.cat([read_pictures(detector, to_images(batch)).features for batch in batches])
 

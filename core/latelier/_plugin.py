@@ -76,6 +76,23 @@ class CorePlugin:
             config="latelier.checkpoints.lora.configs:LoraConfig",
         )
         registrar.database("emoji", factory="latelier.data.emoji_scenes.database:emoji_database")
+        _register_feature_networks(registrar)
+
+
+def _register_feature_networks(registrar: Registrar) -> None:
+    configs = "latelier.metrics.networks.configs"
+    registrar.feature_network(
+        "scenes",
+        factory="latelier.metrics.networks.scenes:SceneFeatures",
+        config=f"{configs}:ScenesConfig",
+        summary="Compares emoji scenes by what a small detector sees in them; it ships.",
+    )
+    registrar.feature_network(
+        "inception",
+        factory="latelier.metrics.networks.inception_features:InceptionFeatures",
+        config=f"{configs}:InceptionConfig",
+        summary="The network of FID, with published weights from a file.",
+    )
 
 
 def _register_guidance(registrar: Registrar) -> None:

@@ -1,19 +1,14 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from latelier.contracts.errors import ModelFileError
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.evaluation.scenes import read_scenes, to_images
 from latelier.metrics.features import load_scene_features, to_unit_length
 
-WEIGHTS = Path(__file__).parents[2] / "benchmarks" / "detector" / "detector.safetensors"
-
 
 def test_the_distance_grows_with_the_blur_and_not_with_a_shift_of_brightness():
     images = to_images(read_scenes(EmojiScenes(seed=3, length=8))) * 0.9
-    network = load_scene_features(WEIGHTS)
+    network = load_scene_features()
     weak, strong = (
         torch.nn.functional.avg_pool2d(images, k, 1, k // 2, count_include_pad=False)
         for k in (3, 7)
@@ -25,7 +20,7 @@ def test_the_distance_grows_with_the_blur_and_not_with_a_shift_of_brightness():
 
 
 def test_any_size_is_fine_and_nothing_but_the_image_has_a_gradient():
-    network = load_scene_features(WEIGHTS)
+    network = load_scene_features()
     images = torch.rand(2, 3, 48, 80, requires_grad=True)
     network(images, torch.rand(2, 3, 48, 80)).sum().backward()
     assert images.grad.abs().sum() > 0
@@ -37,8 +32,3 @@ def test_features_of_unit_length():
     features = torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)
     assert to_unit_length(features).flatten().tolist() == pytest.approx([0.6, 0.8])
     assert to_unit_length(features * 0).flatten().tolist() == [0, 0]
-
-
-def test_weights_of_another_network_are_an_error(tmp_path):
-    with pytest.raises(ModelFileError, match="not found"):
-        load_scene_features(tmp_path / "missing.safetensors")

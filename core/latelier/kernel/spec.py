@@ -63,9 +63,7 @@ class ComponentSpec(Frozen):
         default_factory=dict, description="options of the function under this name"
     )
     traits: SamplerTraits | None = Field(None, description="of a sampler")
-    summary: str = Field(
-        "", description="what it does to the picture, or tells of pictures, in plain words"
-    )
+    summary: str = Field("", description="what it does to pictures, in plain words")
 
     @field_validator(*_FORMS)
     @classmethod

@@ -1,6 +1,5 @@
 """Distances of images by the features of a frozen network."""
 
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -41,13 +40,9 @@ class SceneFeatureDistance(FrozenNetwork):
         return torch.stack(distances).mean(0)
 
 
-def load_scene_features(path: Path) -> SceneFeatureDistance:
-    """Load the weights of a scene detector.
-
-    Raises:
-        ModelFileError: the file is missing, damaged or of another module.
-    """
-    return SceneFeatureDistance(load_detector(path)).freeze()
+def load_scene_features() -> SceneFeatureDistance:
+    """Return the distance of the detector that ships."""
+    return SceneFeatureDistance(load_detector()).freeze()
 
 
 def to_unit_length(features: Tensor) -> Tensor:

@@ -18,6 +18,9 @@ from latelier.metrics.small_network import Convolution, Residual, load_network
 
 DETECTOR_WEIGHTS = "detector.safetensors"
 
+SHIPPED_DETECTOR = Path(__file__).parent / "weights" / DETECTOR_WEIGHTS
+"""The weights in the package; `benchmarks/detector` has the record of their training."""
+
 CELL = 8
 """Side in pixels of a cell, whose object the detector places."""
 
@@ -152,7 +155,7 @@ def _boxes(reach: Tensor) -> Tensor:
     return torch.cat([centers - reach[:, :2] / unit, centers + reach[:, 2:] / unit], 1)
 
 
-def load_detector(path: Path) -> SceneDetector:
+def load_detector(path: Path = SHIPPED_DETECTOR) -> SceneDetector:
     """Return a detector with the weights of a file of `save_network`, in evaluation mode.
 
     Raises:

@@ -4,7 +4,7 @@ Generates pictures of held-out prompts with and without the adapter, from the sa
 the model's own settings, and measures both. Writes palette_distance.json and contact sheets to
 --out:
 
-python benchmarks/palette_distance.py --detector ../../benchmarks/detector --out runs/palette
+python benchmarks/palette_distance.py --out runs/palette
 
 What is asked, fixed before anything was trained:
 
@@ -22,7 +22,7 @@ distance: `palette_distance` of the picture's dominant colours to the palette: t
     the cheapest way to make the one of the other, shares included.
 nearest: the mean over the picture's dominant colours, by share, of CIEDE2000 to the nearest asked.
 first_choice: share of pictures whose largest object is the prompted one, by the scene detector of
-    latelier's benchmarks, which was trained on rendered scenes only.
+    latelier, which was trained on rendered scenes only.
 kind, place, color, background: shares of backgrounds that are as the prompt says, if it says one.
 """
 
@@ -43,7 +43,7 @@ from latelier.evaluation.scene_model.examples import judge
 from latelier.evaluation.scene_model.measures import measure_background, measure_first_choice
 from latelier.evaluation.scenes import stack_pictures
 from latelier.io.atomic import write_json
-from latelier.metrics.scene_detector import DETECTOR_WEIGHTS, SceneDetector, load_detector
+from latelier.metrics.scene_detector import SceneDetector, load_detector
 from PIL import Image
 
 from latelier_palette.dominant_colors import dominant_colors
@@ -78,7 +78,7 @@ class Asked:
 def main() -> None:
     arguments = parse()
     pipe = latelier.load("emoji-scenes", device="cpu", dtype="float32")
-    detector = load_detector(arguments.detector / DETECTOR_WEIGHTS)
+    detector = load_detector()
     arguments.out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {
         "adapter": arguments.adapter,
@@ -111,7 +111,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--adapter", default="palette", help="a registered name or a folder")
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0])
     parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--detector", type=Path, required=True, help="folder of the detector")
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7_500_000, help="of the scenes and pictures")
     parser.add_argument("--out", type=Path, default=Path("runs/palette"))

@@ -18,7 +18,6 @@ from latelier.training.first_stage.train import (
     train_first_stage,
 )
 
-DETECTOR = Path(__file__).parents[3] / "benchmarks" / "detector" / "detector.safetensors"
 SHAPE = {"ch": 8, "ch_mult": [1, 2], "num_res_blocks": 1, "num_groups": 4}
 KL = {"id": "autoencoder_kl", "config": SHAPE}
 VQ = {"id": "autoencoder_vq", "config": {**SHAPE, "n_embed": 32}}
@@ -37,7 +36,7 @@ TINY: dict[str, Any] = {
     "schedule": {"kind": "wsd", "warmup": 1},
 }
 ALL = {
-    "perceptual": {"network": "detector", "weights": str(DETECTOR)},
+    "perceptual": {"network": "detector"},
     "adversarial": {"start": 2, "discriminator": {"layers": 1, "channels": 4}},
     "equivariance": {"factors": [2]},
     "decoder_only": {"start": 3},

@@ -8,6 +8,7 @@ from glob import escape
 from pathlib import Path
 
 from latelier.contracts.errors import ModelFileError
+from latelier.io.user_folders import expand_home
 
 _NAME = re.compile(
     r"(?P<repository>[\w-][\w.-]*/[\w.-]+)(/(?P<file>[^@]+))?(@(?P<revision>[\w./-]+))?"
@@ -88,6 +89,35 @@ def find_fetched(name: HubName) -> Path:
             name.repository, revision=name.revision, local_files_only=True
         )
         return Path(folder)
+
+
+def find_local(name: str) -> Path:
+    """Return a path, or a file or repository of the hub that was fetched before.
+
+    Args:
+        name: the path, or owner/name[/FILE][@revision].
+
+    Raises:
+        ModelFileError: it is none of them. The error says how to fetch it.
+    """
+    path = expand_home(Path(name))
+    if path.exists():
+        return path
+    hub = parse_hub_name(name)
+    if hub is None:
+        raise ModelFileError(f"{name}: not found")
+    try:
+        path = find_fetched(hub) / (hub.file or "")
+    except ModelFileError:
+        path = Path()
+    if path == Path() or not path.exists():
+        words = ["hf download", hub.repository, hub.file, hub.revision and "--revision"]
+        command = " ".join(word for word in (*words, hub.revision) if word)
+        raise ModelFileError(
+            f"{name}: not found, neither as a path nor among what was fetched from the hub; to "
+            f"fetch it: {command}"
+        )
+    return path
 
 
 @contextmanager

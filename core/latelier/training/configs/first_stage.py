@@ -23,15 +23,24 @@ class PerceptualConfig(Frozen):
 
     network: Literal["lpips", "detector"] = Field(
         description="lpips: VGG16 with learnt weights (arXiv:1801.03924); "
-        "detector: the small scene detector in benchmarks/detector"
+        "detector: the small scene detector, which ships with its weights"
     )
     weights: tuple[str, ...] | str = Field(
-        description="file of its weights or several that complement each other, safetensors or "
-        "PyTorch: a path, or owner/name/FILE of the hub, fetched before. lpips: "
+        default=(),
+        description="for lpips, file of its weights or several that complement each other, "
+        "safetensors or PyTorch: a path, or owner/name/FILE of the hub, fetched before. "
         "vgg16-397923af.pth of torchvision and weights/v0.1/vgg.pth of the package lpips, or an "
-        "autoencoder's checkpoint by CompVis, which has both"
+        "autoencoder's checkpoint by CompVis, which has both",
     )
     weight: Weight = Field(default=1.0, description="weight of the term")
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if self.network == "lpips" and not self.files:
+            raise ValueError("lpips needs `weights`: a file of VGG16 and one of lpips")
+        if self.network == "detector" and self.files:
+            raise ValueError("the detector ships with its weights: leave `weights` out")
+        return self
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -1,54 +1,37 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from latelier.checkpoints.io import hub
 from latelier.contracts.errors import InvalidConfigError, ModelFileError
+from latelier.contracts.frozen import validate
+from latelier.metrics.scene_detector import SHIPPED_DETECTOR
 from latelier.training.configs.first_stage import PerceptualConfig
-from latelier.training.first_stage.losses import perceptual
-from latelier.training.first_stage.losses.perceptual import (
-    check_side,
-    find_weights,
-    load_perceptual,
-)
-
-DETECTOR = Path(__file__).parents[4] / "benchmarks" / "detector" / "detector.safetensors"
+from latelier.training.first_stage.losses.perceptual import check_side, load_perceptual
 
 
-def test_the_scene_detector_is_loaded_from_its_file():
-    network = load_perceptual(PerceptualConfig(network="detector", weights=str(DETECTOR)))
+def test_the_scene_detector_ships_with_its_weights():
+    network = load_perceptual(PerceptualConfig(network="detector"))
     images = torch.rand(2, 3, 32, 32)
     assert network(images, images).tolist() == [0, 0]
 
 
 def test_weights_of_another_network_are_an_error():
-    with pytest.raises(ModelFileError, match=r"detector\.safetensors: expected the weights of"):
-        load_perceptual(PerceptualConfig(network="lpips", weights=str(DETECTOR)))
+    with pytest.raises(
+        ModelFileError,
+        match=r"perceptual\.weights: .*detector\.safetensors: expected the weights of",
+    ):
+        load_perceptual(PerceptualConfig(network="lpips", weights=str(SHIPPED_DETECTOR)))
 
 
-def test_two_files_for_the_detector_are_an_error():
-    files = (str(DETECTOR), str(DETECTOR))
-    with pytest.raises(InvalidConfigError, match="one file of weights, not 2"):
-        load_perceptual(PerceptualConfig(network="detector", weights=files))
-
-
-def test_a_file_of_the_hub_is_found_only_if_it_was_fetched(tmp_path, monkeypatch):
-    def find_fetched(name: hub.HubName) -> Path:
-        if name.repository != "owner/fetched":
-            raise ModelFileError("not fetched")
-        return tmp_path
-
-    monkeypatch.setattr(perceptual, "find_fetched", find_fetched)
-    (tmp_path / "vgg.safetensors").touch()
-    assert find_weights("owner/fetched/vgg.safetensors") == tmp_path / "vgg.safetensors"
-    with pytest.raises(ModelFileError, match=r"to fetch it: hf download owner/other vgg\.safe"):
-        find_weights("owner/other/vgg.safetensors")
-
-
-def test_a_missing_path_is_an_error(tmp_path):
-    with pytest.raises(ModelFileError, match=r"missing\.pth: not found"):
-        find_weights(str(tmp_path / "missing.pth"))
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"network": "lpips"}, "lpips needs `weights`"),
+        ({"network": "detector", "weights": "a.safetensors"}, "leave `weights` out"),
+    ],
+)
+def test_weights_are_those_of_lpips_alone(fields, text):
+    with pytest.raises(InvalidConfigError, match=text):
+        validate(PerceptualConfig, fields, "perceptual")
 
 
 def test_small_images_are_an_error():

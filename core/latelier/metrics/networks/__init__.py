@@ -1,0 +1,1 @@
+"""Feature networks: frozen networks by whose features pictures are compared."""

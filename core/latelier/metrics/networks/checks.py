@@ -1,0 +1,33 @@
+"""What feature networks have in common: the check of pictures, and the identity of weights."""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from latelier.contracts.errors import InvalidInputError
+
+
+def check_pictures(images: Tensor, what: str) -> None:
+    """Check that images are pictures as saved.
+
+    Args:
+        images: uint8 (B, 3, H, W).
+        what: expects them, for the error.
+
+    Raises:
+        InvalidInputError: they are not.
+    """
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+        raise InvalidInputError(
+            f"{what} expects pictures uint8 (B, 3, H, W), got {images.dtype} {tuple(images.shape)}"
+        )
+
+
+def hash_weights(network: nn.Module) -> str:
+    """Return the SHA-256 of the names and numbers of a network's weights, whatever their file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
