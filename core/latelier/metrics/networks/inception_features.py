@@ -43,6 +43,7 @@ class InceptionFeatures(FrozenNetwork):
         self.network = load_inception(find_local(config.weights))
         weights = hash_weights(self.network)
         self.identity = f"{FID_NETWORK}, weights {weights}, resize {config.resize}"
+        self.freeze()
 
     def forward(self, images: Tensor) -> Features:
         """Return features (B, 2048) and logits (B, 1008) of pictures uint8 (B, 3, H, W).
