@@ -59,7 +59,7 @@ class FeatureSums:
         whole = to_grid(features)
         parts = (
             cls(len(block), block.sum(0).long(), (block.T @ block).long())
-            for block in whole.split(count_exact_rows(whole))
+            for block in torch.split(whole, count_exact_rows(whole))
         )
         return functools.reduce(operator.add, parts)
 
