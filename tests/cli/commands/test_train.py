@@ -42,6 +42,13 @@ def test_an_interrupted_run_has_the_status_130(cli, training_calls, tmp_path):
     assert cli("train", "first-stage", "config.yaml").status == 130
 
 
+def test_a_step_without_an_average_is_refused(cli, training_calls):
+    done = cli("train", "first-stage", "config.yaml", "--at-step", "2")
+    assert (done.status, done.out) == (2, "")
+    assert "--at-step needs --average" in done.err
+    assert not training_calls
+
+
 def test_a_misspelt_field_is_named(cli, training_calls, tmp_path):
     (tmp_path / "config.yaml").write_text(CONFIG.replace("steps", "stepz"))
     done = cli("train", "first-stage", "config.yaml")

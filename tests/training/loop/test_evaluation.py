@@ -11,6 +11,8 @@ from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.first_stage.train import plan_first_stage, train_first_stage
 from latelier.training.loop.evaluation import export_average
 from latelier.training.loop.folder.config import write_config
+from latelier.training.optimization.averages import average_snapshots, list_snapshots
+from latelier.training.step_names import step_name, step_of
 
 TINY = {
     "steps": 8,
@@ -50,6 +52,16 @@ def test_another_average_has_a_report_of_its_own(trained):
     assert (trained.out / "report.json").read_bytes() == before
     report = json.loads((trained.out / "report-length-0.2.json").read_text())
     assert report.keys() == json.loads(before).keys()
+
+
+def test_an_average_at_an_earlier_step_is_a_folder_of_its_own(trained):
+    step = step_of(list_snapshots(trained.out / "snapshots")[0])
+    folder = export_average(plan_first_stage, trained, default_atelier(), 0.1, step)
+    assert folder.name == f"result-length-0.1-{step_name(step)}"
+    early = load_component(folder, "first_stage", default_atelier()).module.state_dict()
+    snapshot = average_snapshots(trained.out / "snapshots", 0.1, step)
+    assert torch.equal(early["encoder.conv_in.weight"], snapshot["encoder.conv_in.weight"])
+    assert (trained.out / f"report-length-0.1-{step_name(step)}.json").exists()
 
 
 @pytest.mark.parametrize("length", [0, -0.1, 0.3, float("nan")])

@@ -84,6 +84,23 @@ def test_averages_are_not_in_memory_together(tmp_path, monkeypatch):
     assert len(former) == 4
 
 
+def test_an_average_ends_at_the_step_of_a_snapshot(tmp_path):
+    torch.manual_seed(0)
+    module = nn.Linear(4, 1)
+    averages, stored = WeightAverages(module, CONFIG), {}
+    for step in (1, 2, 3):
+        walk(module)
+        averages.update()
+        stored[step] = averages.main.weights["weight"].clone()
+        save_snapshot(tmp_path, step, averages.tensors())
+    length = CONFIG.lengths[0]
+    made = {step: average_snapshots(tmp_path, length, step)["weight"] for step in stored}
+    assert all(torch.allclose(made[step], stored[step], atol=1e-2) for step in stored)
+    assert not torch.allclose(made[2], made[3], atol=1e-2)
+    with pytest.raises(InvalidConfigError, match="no snapshot at 4; it has 1, 2, 3"):
+        average_snapshots(tmp_path, length, 4)
+
+
 def test_a_folder_without_snapshots_is_refused(tmp_path):
     with pytest.raises(InvalidConfigError, match="no snapshots"):
         average_snapshots(tmp_path, 0.1)

@@ -57,6 +57,14 @@ Average = Annotated[
     ),
 ]
 
+AtStep = Annotated[
+    int | None,
+    typer.Option(
+        metavar="STEP",
+        help="With --average: as if the run had ended at this step, that of one of its snapshots.",
+    ),
+]
+
 Parts: TypeAlias = "tuple[type[Any], Callable[[Any, Atelier], TrainingPlan]]"
 """The configuration of a kind of training, and what makes its plan."""
 
@@ -74,9 +82,11 @@ def _command(name: str) -> Callable[[Load], Load]:
             dry_run: DryRun = False,
             find_batch: FindBatch = False,
             average: Average = None,
+            at_step: AtStep = None,
         ) -> None:
             _check_installed()
-            _carry_out(config, *load(), Options(resume, dry_run, find_batch, average))
+            options = Options(resume, dry_run, find_batch, average, at_step)
+            _carry_out(config, *load(), options)
 
         command.__doc__ = load.__doc__
         app.command(name)(command)
@@ -152,6 +162,7 @@ class Options(NamedTuple):
     dry_run: bool
     find_batch: bool
     average: float | None
+    at_step: int | None
 
 
 def _carry_out(
@@ -162,15 +173,18 @@ def _carry_out(
 ) -> None:
     """Read a configuration and do what the options ask for: by default, train."""
     from latelier.cli.support.application import load_atelier
+    from latelier.contracts.errors import InvalidInputError
     from latelier.training.configs.training import read_training
     from latelier.training.loop.evaluation import export_average
     from latelier.training.loop.loop import run_training
 
+    if options.at_step is not None and options.average is None:
+        raise InvalidInputError("--at-step needs --average: the length of an average at that step")
     config, atelier = read_training(path, model), load_atelier()
     if options.dry_run or options.find_batch:
         _try_out(make_plan, config, atelier, options.dry_run, options.find_batch)
     elif options.average is not None:
-        show_line(export_average(make_plan, config, atelier, options.average))
+        show_line(export_average(make_plan, config, atelier, options.average, options.at_step))
     else:
         plan = make_plan(config, atelier)
         _report(run_training(plan, "auto" if options.resume is None else options.resume, atelier))

@@ -155,22 +155,27 @@ def _export(folder: Path, evaluator: Evaluator) -> None:
 
 
 def export_average(
-    make_plan: Callable[[C, Atelier], TrainingPlan], config: C, atelier: Atelier, length: float
+    make_plan: Callable[[C, Atelier], TrainingPlan],
+    config: C,
+    atelier: Atelier,
+    length: float,
+    step: int | None = None,
 ) -> Path:
     """Write the result of a run with an average of its weights, and return its folder.
 
-    The average is made from the snapshots of the run, at the step of the last one, and the plan
-    from the configuration in the folder of the run.
+    The average is made from the snapshots of the run, and the plan from the configuration in the
+    folder of the run.
 
     Args:
         make_plan: Makes the plan of a configuration.
         config: The configuration of the run.
         atelier: Its components.
         length: The relative length of the average, in (0, 0.28].
+        step: Of a snapshot, at which the average is made; None: of the last one.
 
     Raises:
         InvalidConfigError: the length is out of range, the folder has no run, one with another
-            configuration, or one without snapshots.
+            configuration, or one without snapshots or without one at `step`.
         ModelFileError: a snapshot is damaged, or of another model.
     """
     if not 0 < length <= MAX_LENGTH:
@@ -180,7 +185,7 @@ def export_average(
     out, stored = config.out, read_config(config)
     if stored is None:
         raise InvalidConfigError(f"out: {out} has no run; train before")
-    weights = average_snapshots(out / SNAPSHOTS, length)
+    weights = average_snapshots(out / SNAPSHOTS, length, step)
     plan = make_plan(stored.model_copy(update={"out": out}), atelier)
     plan.initialize(out, False)
     trained = plan.objective.trained
@@ -188,7 +193,8 @@ def export_average(
         trained.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelFileError(f"the snapshots in {out} are of another model: {error}") from None
-    folder = out / f"{RESULT}-length-{length:g}"
+    suffix = "" if step is None else f"-{step_name(step)}"
+    folder = out / f"{RESULT}-length-{length:g}{suffix}"
     trained.eval()
     with torch.no_grad():
         plan.evaluator.export(folder)

@@ -83,11 +83,16 @@ def list_snapshots(folder: Path) -> list[Path]:
     return list_steps(folder, _SUFFIX)
 
 
-def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
-    """Return the average of a relative length at the step of the last snapshot in `folder`.
+def average_snapshots(folder: Path, length: float, step: int | None = None) -> dict[str, Tensor]:
+    """Return the average of a relative length at the step of a snapshot in `folder`.
+
+    Args:
+        folder: Of the snapshots.
+        length: Relative length of the average.
+        step: Of a snapshot, as if the run had ended there; None: of the last one.
 
     Raises:
-        InvalidConfigError: the folder has no snapshots.
+        InvalidConfigError: the folder has no snapshots, or none at that step.
         ModelFileError: a snapshot is damaged.
     """
     files = list_snapshots(folder)
@@ -95,9 +100,16 @@ def average_snapshots(folder: Path, length: float) -> dict[str, Tensor]:
         raise InvalidConfigError(
             f"{folder} has no snapshots to average; train with `ema: {{snapshots: 20}}`"
         )
+    steps = [step_of(file) for file in files]
+    if step is None:
+        step = steps[-1]
+    elif step not in steps:
+        raise InvalidConfigError(
+            f"step: {folder} has no snapshot at {step}; it has {', '.join(map(str, steps))}"
+        )
+    files = files[: steps.index(step) + 1]
     profiles = [(step_of(file), stored) for file in files for stored in _lengths(file)]
-    coefficients = post_hoc_coefficients(profiles, profiles[-1][0], length)
-    return combine(_read_averages(files), coefficients)
+    return combine(_read_averages(files), post_hoc_coefficients(profiles, step, length))
 
 
 def _read_averages(files: Iterable[Path]) -> Iterator[dict[str, Tensor]]:
