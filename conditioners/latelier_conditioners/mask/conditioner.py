@@ -13,10 +13,10 @@ from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.pixels import pil_to_tensor
+from latelier.contracts.images.random_masks import random_mask
 from latelier_conditioners.common.spatial import place_of_first_stage, zero_map
 from latelier_conditioners.mask.compositing import composite
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
-from latelier_conditioners.mask.random_masks import random_mask
 
 
 class MaskConditioner(Conditioner[MaskConfig]):

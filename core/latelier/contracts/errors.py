@@ -87,6 +87,10 @@ class TrainingError(LatelierError, RuntimeError):
     """A training that cannot go on: its loss is unusable, or its checkpoints cannot be written."""
 
 
+class EvaluationError(LatelierError, RuntimeError):
+    """An evaluation that cannot go on, such as one whose process was killed."""
+
+
 class NotFiniteError(LatelierError, ArithmeticError):
     """NaN or infinity where a computation needs numbers."""
 

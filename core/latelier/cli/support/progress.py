@@ -70,6 +70,55 @@ def track(items: Iterable[T], title: str, total: int) -> Iterator[T]:
     yield from track_with_bar(items, title, total=total, console=console, transient=True)
 
 
+def track_counts(done: Iterator[int], title: str, before: int, total: int) -> Iterator[int]:
+    """Yield numbers of items that are finished, with their rate and the time left.
+
+    Args:
+        done: the numbers.
+        title: what the items are.
+        before: how many were finished before.
+        total: of the items.
+    """
+    if not _has_terminal():
+        yield from _count_in_lines(done, title, before, total)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    rate, start, count = TextColumn("{task.fields[rate]}"), time.monotonic(), 0
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=total, completed=before, rate="")
+        for number in done:
+            count += number
+            speed = count / max(time.monotonic() - start, 1e-9)
+            progress.update(task, advance=number, rate=f"{speed:.1f}/s")
+            yield number
+
+
+def _count_in_lines(done: Iterator[int], title: str, before: int, total: int) -> Iterator[int]:
+    start = last = time.monotonic()
+    count = 0
+    for number in done:
+        count += number
+        yield number
+        now = time.monotonic()
+        if now - last >= LINE_SECONDS and sys.stderr is not None:
+            rate = count / (now - start)
+            left = timedelta(seconds=round((total - before - count) / rate))
+            sys.stderr.write(
+                f"{before + count:,} of {total:,} {title}, {rate:.1f}/s, {left} left\n"
+            )
+            sys.stderr.flush()
+            last = now
+
+
 def _track_in_lines(items: Iterable[T], title: str, total: int) -> Iterator[T]:
     start = last = time.monotonic()
     for count, item in enumerate(items, start=1):

@@ -71,7 +71,10 @@ class EmojiScenes(Dataset[SceneItem]):
 
     def __getitem__(self, index: int) -> SceneItem:
         """Return scene `index` as a training sample."""
-        scene = self.scene(index)
+        return self.to_item(self.scene(index), index)
+
+    def to_item(self, scene: Scene, index: int) -> SceneItem:
+        """Return a scene of this data set as a training sample."""
         slots = self.config.slots
         image = torch.tensor(scene.image, dtype=torch.float32)
         item: SceneItem = {

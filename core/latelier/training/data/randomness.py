@@ -17,6 +17,7 @@ class DataPurpose(IntEnum):
     CACHED_VIEW = 7
     STREAM = 8
     CONDITION = 9
+    EVALUATION = 10
 
 
 def data_generator(seed: int, purpose: DataPurpose, *numbers: int) -> np.random.Generator:

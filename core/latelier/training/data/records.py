@@ -73,7 +73,18 @@ def show_record(
     size = size or picture_size(config)
     image = decode_rgb(read(record), least_size(size, config))
     view = choose_view(image.size, size, config, generator)
-    fields: dict[str, Any] = {"image": pil_to_tensor(show(image, view, RESAMPLING[config.resize]))}
+    return show_view(record, read, image, view, RESAMPLING[config.resize])
+
+
+def show_view(
+    record: Record, read: ReadFile, image: Image, view: View, resampling: Resampling
+) -> dict[str, Any]:
+    """Return the fields of `show_record` for one view of the decoded picture of a record.
+
+    Raises:
+        UnusableError: a map or mask is missing or damaged.
+    """
+    fields: dict[str, Any] = {"image": pil_to_tensor(show(image, view, resampling))}
     if record.boxes is not None:
         fields["layout"] = show_boxes(record.boxes, view)
     if record.semantic_map is not None:

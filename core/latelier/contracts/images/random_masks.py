@@ -1,4 +1,4 @@
-"""Random masks for the training of inpainting.
+"""Random masks for the training and the evaluation of inpainting.
 
 Irregular strokes and boxes as in LaMa (Suvorov et al. 2022, arXiv:2109.07161, section 2.4), with
 which the paper was trained. Lengths are relative to the picture, so that masks look alike at every
@@ -6,17 +6,24 @@ size.
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 from PIL import ImageDraw
 
+Shapes = Literal["mixed", "strokes", "boxes"]
+"""What a mask is made of; "mixed": strokes or boxes, with equal probability."""
+
 _ATTEMPTS = 32
 
 
 def random_mask(
-    size: tuple[int, int], share: tuple[float, float], rng: np.random.Generator
+    size: tuple[int, int],
+    share: tuple[float, float],
+    rng: np.random.Generator,
+    shapes: Shapes = "mixed",
 ) -> PIL.Image.Image:
     """Return a mask of mode L: 255 is repainted, 0 is kept.
 
@@ -24,10 +31,13 @@ def random_mask(
         size: (width, height).
         share: range of the repainted area, within (0, 1); 1 is the whole picture.
         rng: source of random numbers.
+        shapes: what the mask is made of.
     """
     low, high = share
     target = rng.uniform(low, high)
-    shape = _stroke if rng.random() < 0.5 else _box
+    if shapes == "mixed":
+        shapes = "strokes" if rng.random() < 0.5 else "boxes"
+    shape = _stroke if shapes == "strokes" else _box
     mask = PIL.Image.new("L", size)
     for _ in range(_ATTEMPTS):
         grown = mask.copy()

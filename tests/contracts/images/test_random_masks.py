@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from latelier_conditioners.mask.random_masks import random_mask
+from latelier.contracts.images.random_masks import random_mask
 
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 32), (16, 40), (9, 7)])

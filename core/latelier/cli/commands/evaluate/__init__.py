@@ -1,0 +1,1 @@
+"""`latelier evaluate`: measure models and pictures."""

@@ -1,0 +1,1 @@
+"""Configurations of evaluations: protocols as YAML files."""

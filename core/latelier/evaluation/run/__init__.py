@@ -1,0 +1,1 @@
+"""Runs of evaluations: chunks of pictures are made, recorded, and measured at the end."""

@@ -1,0 +1,140 @@
+"""Computes the chunks of an evaluation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from latelier.contracts.errors import DataError, PluginError
+from latelier.contracts.features import Features
+from latelier.contracts.measures import EvaluatedPictures
+from latelier.data.pictures import UnusableError
+from latelier.evaluation.records.chunk import Chunk, Unusable
+from latelier.evaluation.records.stored import stored_name
+from latelier.evaluation.run.evaluation import Evaluation
+from latelier.training.data.randomness import DataPurpose, data_generator
+
+Sample = dict[str, Any]
+_MAX_NAMES = 3
+
+
+def compute_chunk(evaluation: Evaluation, number: int) -> Chunk:
+    """Return a chunk of an evaluation: a function of the two, whoever calls it.
+
+    Raises:
+        DataError: more samples are unusable than the configuration allows, or there is no class
+            where a measure needs one.
+        LatelierError: the model, the network or a measure refuses the samples.
+    """
+    indices, parts = evaluation.indices(number), list[dict[str, Tensor]]()
+    unusable, kept = list[Unusable](), dict[int, Tensor]()
+    for start in range(indices.start, indices.stop, evaluation.config.batch_size):
+        batch = range(start, min(start + evaluation.config.batch_size, indices.stop))
+        samples = _read_samples(evaluation, batch, unusable)
+        check_unusable(evaluation, unusable)
+        if samples:
+            images = _make_pictures(evaluation, samples)
+            parts.append(_record(evaluation, samples, images))
+            kept |= {
+                sample["index"]: image
+                for sample, image in zip(samples, images, strict=True)
+                if sample["index"] < evaluation.config.keep
+            }
+    columns = {name: torch.cat([each[name] for each in parts]) for name in (parts or [{}])[0]}
+    return Chunk(number, columns, tuple(unusable), kept)
+
+
+def check_unusable(evaluation: Evaluation, unusable: Sequence[Unusable]) -> None:
+    """Check that no more samples are unusable than the configuration allows.
+
+    Raises:
+        DataError: there are more; the error counts them and names the first.
+    """
+    limit = int(evaluation.config.max_unusable * evaluation.count)
+    if len(unusable) <= limit:
+        return
+    first = "; ".join(f"{each.name}: {each.reason}" for each in unusable[:_MAX_NAMES])
+    raise DataError(
+        f"{evaluation.samples.name}: {len(unusable)} of {evaluation.count} samples cannot be used, "
+        f"and max_unusable allows {limit}: {first}"
+    )
+
+
+def _read_samples(evaluation: Evaluation, indices: range, unusable: list[Unusable]) -> list[Sample]:
+    """Return the usable samples with the fields of the task; append the others to `unusable`."""
+    samples, task = list[Sample](), evaluation.config.task
+    for index in indices:
+        try:
+            sample = evaluation.samples.read(index, evaluation.fields)
+        except UnusableError as error:
+            name = evaluation.samples.sample_name(index)
+            unusable.append(Unusable(index, name, str(error)))
+            continue
+        generator = data_generator(evaluation.config.seed, DataPurpose.EVALUATION, index)
+        samples.append({**sample, **task.add_fields(sample, generator)})
+    return samples
+
+
+def _make_pictures(evaluation: Evaluation, samples: Sequence[Sample]) -> Tensor:
+    """Return a picture of each sample: those whose indices follow each other are made together."""
+    task = evaluation.config.task
+    return torch.cat([task.make_pictures(evaluation.model, run) for run in _runs(samples)])
+
+
+def _runs(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+    first = 0
+    for k in range(1, len(samples) + 1):
+        if k == len(samples) or samples[k]["index"] != samples[k - 1]["index"] + 1:
+            yield samples[first:k]
+            first = k
+
+
+def _record(evaluation: Evaluation, samples: Sequence[Sample], images: Tensor) -> dict[str, Tensor]:
+    """Return the columns of a batch, on the CPU."""
+    images = images.to(evaluation.device)
+    features = None if evaluation.network is None else evaluation.network(images)
+    originals = None
+    if "originals" in evaluation.needs:
+        originals = torch.stack([each["image"] for each in samples]).to(evaluation.device)
+        _check_size(images, originals)
+    pictures = EvaluatedPictures(images, samples, originals, features)
+    columns = {"index": torch.tensor([each["index"] for each in samples])}
+    columns |= _columns_of(features, evaluation.needs)
+    for label, measure in evaluation.measures.items():
+        recorded = measure.record(pictures)
+        _check_rows(label, recorded, len(samples))
+        columns |= {stored_name(label, name): each for name, each in recorded.items()}
+    return {name: each.detach().cpu().contiguous() for name, each in columns.items()}
+
+
+def _columns_of(features: Features | None, needs: frozenset[str]) -> dict[str, Tensor]:
+    if features is None:
+        return {}
+    columns = {"features": features.vectors}
+    if "logits" in needs:
+        if features.logits is None:
+            raise DataError(
+                "network: a measure needs the logits of classes, which this network does not have; "
+                "choose one that classifies, such as inception"
+            )
+        columns["logits"] = features.logits
+    return columns
+
+
+def _check_size(images: Tensor, originals: Tensor) -> None:
+    if images.shape != originals.shape:
+        sizes = [f"{each.shape[3]} x {each.shape[2]}" for each in (images, originals)]
+        raise DataError(
+            f"the pictures have {sizes[0]} pixels and their originals {sizes[1]}; set the size of "
+            "the data"
+        )
+
+
+def _check_rows(label: str, columns: Mapping[str, Tensor], rows: int) -> None:
+    for name, column in columns.items():
+        if column.ndim < 1 or len(column) != rows:
+            raise PluginError(
+                f"the measure '{label}' recorded a column '{name}' of shape {tuple(column.shape)} "
+                f"for {rows} pictures; expected a row for each"
+            )

@@ -1,0 +1,129 @@
+"""The folder of a run: what its records are of, and their chunks.
+
+evaluation.yaml   the configuration
+facts.json        what determines the records; a run goes on only if it is the same
+chunks/           a file for each chunk
+pictures/         the pictures that are kept
+reference.safetensors   statistics of the reference pictures, if the run computed them
+results.json, results.csv, results.md
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from latelier.checkpoints.io.json_files import read_json_object
+from latelier.contracts.errors import DataError, InvalidConfigError
+from latelier.evaluation.protocol.config import to_yaml
+from latelier.evaluation.records.chunk import (
+    Chunk,
+    ChunkHeader,
+    chunk_path,
+    list_chunks,
+    read_header,
+    write_chunk,
+)
+from latelier.evaluation.run.evaluation import Evaluation
+from latelier.evaluation.tasks.model import to_pil
+from latelier.io.atomic import atomic_file, remove_leftovers, write_bytes, write_json
+from latelier.io.file_lock import claim
+
+CONFIG = "evaluation.yaml"
+FACTS = "facts.json"
+CHUNKS = "chunks"
+PICTURES = "pictures"
+REFERENCE = "reference.safetensors"
+
+
+@contextmanager
+def hold_folder(folder: Path, evaluation: Evaluation) -> Iterator[None]:
+    """Make the folder of a run, or check that what is in it is of the same evaluation; claim it.
+
+    Raises:
+        InvalidConfigError: it holds another evaluation, or another process works in it.
+        OSError: it cannot be written.
+    """
+    (folder / CHUNKS).mkdir(parents=True, exist_ok=True)
+    try:
+        with claim(folder):
+            _check_facts(folder, evaluation)
+            for inner in (folder, folder / CHUNKS, folder / PICTURES):
+                remove_leftovers(inner)
+            write_bytes(folder / CONFIG, to_yaml(evaluation.config).encode())
+            yield
+    except BlockingIOError:
+        raise InvalidConfigError(f"out: another process evaluates in {folder}") from None
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return the facts of the run in a folder.
+
+    Raises:
+        DataError: it is not the folder of a run.
+    """
+    path = folder / FACTS
+    if not path.is_file():
+        raise DataError(f"{folder}: is not the folder of an evaluation: it has no {FACTS}")
+    return read_json_object(path)
+
+
+def read_stored(folder: Path, evaluation: Evaluation) -> dict[int, ChunkHeader]:
+    """Return the headers of the chunks that are stored, by their numbers.
+
+    Raises:
+        DataError: a file is damaged, or of another evaluation.
+    """
+    headers = {}
+    for path in list_chunks(folder / CHUNKS):
+        header = read_header(path)
+        if header.identity != evaluation.identity:
+            raise DataError(f"{path}: is a chunk of another evaluation; remove it")
+        headers[header.number] = header
+    return headers
+
+
+def store(folder: Path, chunk: Chunk, evaluation: Evaluation) -> None:
+    """Write a chunk, after its pictures that are kept.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    for index, image in chunk.kept.items():
+        with atomic_file(folder / PICTURES / f"{index:06d}.png") as path:
+            to_pil(image).save(path, "PNG")
+    write_chunk(folder / CHUNKS, chunk, evaluation.identity)
+
+
+def list_files(folder: Path, numbers: Iterable[int]) -> list[Path]:
+    """Return the files of chunks by their numbers."""
+    return [chunk_path(folder / CHUNKS, number) for number in numbers]
+
+
+def check_same(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
+    """Check that facts are those of another run.
+
+    Raises:
+        InvalidConfigError: they differ; the error names how.
+    """
+    changed = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    if changed:
+        name = changed[0]
+        raise InvalidConfigError(
+            f"{where} has another {', '.join(changed)} ({name}: {_show(found.get(name))} there, "
+            f"{_show(expected.get(name))} here): use the same values, or name another out"
+        )
+
+
+def _check_facts(folder: Path, evaluation: Evaluation) -> None:
+    facts = json.loads(json.dumps(evaluation.facts))
+    if (folder / FACTS).is_file():
+        check_same(read_facts(folder), facts, f"out: {folder}")
+    else:
+        write_json(folder / FACTS, facts)
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 120 else f"{text[:120]}..."

@@ -1,0 +1,131 @@
+"""Computes chunks in this process or in several, which share nothing but the folder of the run."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from latelier.contracts.errors import EvaluationError, LatelierError
+from latelier.evaluation.run.chunks import compute_chunk
+from latelier.evaluation.run.evaluation import Evaluation
+from latelier.evaluation.run.folder import store
+
+Prepare = Callable[[int], Evaluation]
+"""Returns the evaluation in the process of a number; it is a function that can be pickled."""
+
+
+def compute_here(evaluation: Evaluation, folder: Path, numbers: Sequence[int]) -> Iterator[int]:
+    """Compute and store chunks in this process; yield the number of each.
+
+    Raises:
+        LatelierError: see `compute_chunk`.
+        OSError: a chunk cannot be written.
+    """
+    for number in numbers:
+        with _threads(evaluation.config.threads):
+            store(folder, compute_chunk(evaluation, number), evaluation)
+        yield number
+
+
+def compute_in_processes(
+    prepare: Prepare, folder: Path, numbers: Sequence[int], processes: int
+) -> Iterator[int]:
+    """Compute and store chunks in processes of their own; yield the number of each.
+
+    They end with this process, however it ends.
+
+    Args:
+        prepare: makes the evaluation in each process.
+        folder: of the run.
+        numbers: of the chunks; process j takes every `processes`-th from the j-th.
+        processes: how many are started.
+
+    Raises:
+        LatelierError: see `compute_chunk`.
+        OSError: a chunk cannot be written.
+        EvaluationError: a process was killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    started: dict[Connection, Any] = {}
+    try:
+        for j in range(min(processes, len(numbers))):
+            ours, theirs = context.Pipe(duplex=False)
+            arguments = (prepare, j, folder, numbers[j::processes], theirs)
+            process = context.Process(target=_work, args=arguments, daemon=True)
+            process.start()
+            theirs.close()  # so that its end is noticed
+            started[ours] = process
+        yield from _receive(started)
+    finally:
+        for process in started.values():
+            process.kill()
+        for process in started.values():
+            process.join()
+
+
+def _receive(started: dict[Connection, Any]) -> Iterator[int]:
+    """Yield what processes report, until all have ended."""
+    running = dict(started)
+    while running:
+        for connection in wait(list(running)):
+            assert isinstance(connection, Connection)
+            try:
+                report = connection.recv()
+            except EOFError:
+                process = running.pop(connection)
+                process.join()
+                if process.exitcode:
+                    raise EvaluationError(_explain(process.exitcode)) from None
+                continue
+            if isinstance(report, BaseException):
+                raise report
+            yield report
+
+
+def _work(
+    prepare: Prepare, place: int, folder: Path, numbers: Sequence[int], reports: Connection
+) -> None:
+    """Compute chunks in a process that was started for it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    try:
+        for number in compute_here(prepare(place), folder, numbers):
+            reports.send(number)
+    except (LatelierError, OSError) as error:
+        reports.send(error)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _explain(exit_code: int) -> str:
+    if exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        reason = f"was killed by {name}" + (
+            ", as a system does whose memory is exhausted" if name == "SIGKILL" else ""
+        )
+    else:
+        reason = f"ended with status {exit_code}; its error is above"
+    return f"a process {reason}. Start the same command again: it goes on with the stored chunks"
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute with a number of threads inside, on which the last bits of results depend."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,120 @@
+"""Records the pictures of an evaluation: computes the chunks that its folder does not have."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+
+from latelier.contracts.errors import InvalidInputError
+from latelier.evaluation.protocol.config import EvaluationConfig
+from latelier.evaluation.records.chunk import Unusable, chunk_path, read_header
+from latelier.evaluation.run.chunks import check_unusable
+from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
+from latelier.evaluation.run.folder import CHUNKS, hold_folder, read_stored
+from latelier.evaluation.run.processes import compute_here, compute_in_processes
+from latelier.kernel.atelier import Atelier
+from latelier.kernel.default import default_atelier
+
+Track = Callable[[Iterator[int], str, int, int], Iterable[int]]
+"""Shows progress: of numbers of pictures that are finished, a title, how many were before, and how
+many there are; yields the numbers."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of the chunks, counted from 1: those of `number` of `total` machines."""
+
+    number: int = 1
+    total: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Part":
+        """Return the part of a text such as "1/2".
+
+        Raises:
+            InvalidInputError: it is none.
+        """
+        number, slash, total = text.partition("/")
+        if slash and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total):
+            return cls(int(number), int(total))
+        raise InvalidInputError(f"part: expected a part such as 1/2, got {text!r}")
+
+    def numbers(self, count: int) -> range:
+        """Return the numbers of its chunks, of `count` ones."""
+        return range(self.number - 1, count, self.total)
+
+
+def track_nothing(done: Iterator[int], title: str, before: int, total: int) -> Iterator[int]:  # noqa: ARG001
+    """Show no progress."""
+    return done
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What computes an evaluation. It does not change the results.
+
+    Attributes:
+        processes: how many compute chunks.
+        part: the chunks that are computed.
+        track: shows progress.
+        atelier: has the components; other processes have that of their own installation.
+    """
+
+    processes: int = 1
+    part: Part = Part()
+    track: Track = track_nothing
+    atelier: Atelier = field(default_factory=default_atelier)
+
+
+def record(evaluation: Evaluation, resources: Resources, title: str) -> tuple[Unusable, ...]:
+    """Compute and store the chunks of a part that are missing; return all unusable samples.
+
+    Raises:
+        InvalidConfigError: the folder holds another evaluation, or another process works in it.
+        DataError: more samples are unusable than the configuration allows.
+        LatelierError: see `compute_chunk`.
+        OSError: a file cannot be written.
+        KeyboardInterrupt: with a message that says how many pictures are stored.
+    """
+    folder, numbers = evaluation.config.out, resources.part.numbers(evaluation.chunk_count)
+    with hold_folder(folder, evaluation):
+        stored = read_stored(folder, evaluation)
+        unusable = [each for header in stored.values() for each in header.unusable]
+        check_unusable(evaluation, unusable)
+        missing = [number for number in numbers if number not in stored]
+        done = sum(len(evaluation.indices(number)) for number in numbers if number in stored)
+        total = sum(len(evaluation.indices(number)) for number in numbers)
+        finished = _compute(evaluation, resources, missing, unusable)
+        try:
+            for count in resources.track(finished, title, done, total):
+                done += count
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"{done:,} of {total:,} {title} are stored; the same command goes on with them"
+            ) from None
+    return tuple(unusable)
+
+
+def _compute(
+    evaluation: Evaluation, resources: Resources, missing: list[int], unusable: list[Unusable]
+) -> Iterator[int]:
+    """Compute chunks; yield the number of samples of each, and collect those that are unusable."""
+    folder = evaluation.config.out
+    if resources.processes == 1:
+        computed = compute_here(evaluation, folder, missing)
+    else:
+        prepare = partial(_prepare, evaluation.config)
+        computed = compute_in_processes(prepare, folder, missing, resources.processes)
+    for number in computed:
+        unusable += read_header(chunk_path(folder / CHUNKS, number)).unusable
+        check_unusable(evaluation, unusable)
+        yield len(evaluation.indices(number))
+
+
+def _prepare(config: EvaluationConfig, place: int) -> Evaluation:
+    """Return the evaluation in one of several processes, which share out the GPUs."""
+    if torch.cuda.is_available() and config.device in ("auto", "cuda"):
+        device = f"cuda:{place % torch.cuda.device_count()}"
+        config = config.model_copy(update={"device": device})
+    return prepare_evaluation(config, default_atelier())

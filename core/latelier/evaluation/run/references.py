@@ -1,0 +1,130 @@
+"""The reference of a run: read from a file, or computed as an evaluation of its own."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latelier.contracts.errors import DataError
+from latelier.evaluation.protocol.config import EvaluationConfig, ReferenceConfig
+from latelier.evaluation.records.reference import (
+    StoredReference,
+    measure_reference,
+    read_reference,
+    write_reference,
+)
+from latelier.evaluation.records.stored import StoredRecords
+from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
+from latelier.evaluation.run.folder import REFERENCE, list_files
+from latelier.evaluation.run.recording import Resources, record
+from latelier.evaluation.tasks.originals import Originals
+
+_FOLDER = "reference"
+
+
+def open_reference(evaluation: Evaluation, resources: Resources) -> StoredReference | None:
+    """Return the reference of a run; None if no measure needs one.
+
+    Raises:
+        DataError: it is missing or damaged, or of another network or size than the run's.
+        LatelierError: see `compute_reference`.
+    """
+    config = evaluation.config
+    if "reference" not in evaluation.needs or config.reference is None:
+        return None
+    if config.reference.path is not None:
+        reference = read_reference(config.reference.path)
+        check_reference(reference, evaluation, str(config.reference.path))
+        return reference
+    own = _configure(evaluation, config.reference)
+    path = config.out / REFERENCE
+    reference = compute_reference(own, path, config.reference.sample, resources)
+    check_reference(reference, evaluation, "reference")
+    return reference
+
+
+def compute_reference(
+    config: EvaluationConfig, path: Path, sample: int, resources: Resources
+) -> StoredReference:
+    """Return the reference of the pictures of a configuration, and write it to a file.
+
+    The chunks are in `config.out` until the file is there.
+
+    Args:
+        config: of an evaluation of the pictures, without measures.
+        path: of the file; what it has is returned if it is the same reference.
+        sample: most features that are kept.
+        resources: that compute it.
+
+    Raises:
+        DataError: the data are missing or damaged.
+        OSError: a file cannot be written.
+    """
+    evaluation = prepare_evaluation(config, resources.atelier)
+    facts = _list_facts(evaluation)
+    if path.is_file():
+        stored = read_reference(path)
+        if dict(stored.facts) == facts and stored.limit == sample:
+            return stored
+    record(evaluation, resources, "reference pictures")
+    files = list_files(config.out, resources.part.numbers(evaluation.chunk_count))
+    chunks = StoredRecords(files).chunks("index", "features")
+    reference = measure_reference(((a, b) for a, b in chunks), facts, sample)
+    write_reference(path, reference)
+    shutil.rmtree(config.out)
+    return reference
+
+
+def check_reference(reference: StoredReference, evaluation: Evaluation, where: str) -> None:
+    """Check that a reference is comparable with the pictures of a run.
+
+    Raises:
+        DataError: it is of another network, rule of resizing or size.
+    """
+    assert evaluation.network is not None
+    found, expected = reference.facts, evaluation.network
+    if found["network"] != expected.identity:
+        raise DataError(
+            f"{where}: has features of {found['network_name']} ({found['network']}), and this run "
+            f"compares those of {expected.name} ({expected.identity}); make a reference with this "
+            "network: `latelier evaluate reference`"
+        )
+    if found["size"] != list(evaluation.samples.size):
+        raise DataError(
+            f"{where}: is of pictures of {_times(found['size'])}, and those of this run have "
+            f"{_times(evaluation.samples.size)}; make both of one size"
+        )
+
+
+def _configure(evaluation: Evaluation, reference: ReferenceConfig) -> EvaluationConfig:
+    """Return the evaluation of the reference pictures of a run."""
+    config = evaluation.config
+    data = reference.data or config.data
+    pictures = reference.pictures
+    if data.path is None:
+        pictures = pictures or data.length or evaluation.count
+    elif data.size is None:
+        data = data.model_copy(update={"size": evaluation.samples.size})
+    kept = {
+        name: getattr(config, name)
+        for name in ("network", "batch_size", "chunk_size", "max_unusable", "threads", "device")
+    }
+    return EvaluationConfig(
+        out=config.out / _FOLDER, task=Originals(), data=data, pictures=pictures, **kept
+    )
+
+
+def _list_facts(evaluation: Evaluation) -> dict[str, Any]:
+    assert evaluation.network is not None
+    data: Mapping[str, Any] = {**evaluation.samples.facts, "pictures": evaluation.count}
+    return {
+        "name": evaluation.samples.name,
+        "network": evaluation.network.identity,
+        "network_name": evaluation.network.name,
+        "size": list(evaluation.samples.size),
+        "data": [data],
+    }
+
+
+def _times(size: Any) -> str:
+    return f"{size[0]} x {size[1]}"
