@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import validate
@@ -55,7 +55,7 @@ class AdapterRecord(_Open):
 
     source: str | None = Field(None, description="an id or a path; None: in memory alone")
     version: str | None = None
-    scale: float = Field(1.0, allow_inf_nan=False)
+    scale: float = 1.0
     start: float = 0.0
     end: float = 1.0
 
@@ -63,6 +63,11 @@ class AdapterRecord(_Open):
     def strength(self) -> Strength:
         """How strongly it acted."""
         return Strength(self.scale, self.start, self.end)
+
+    @model_validator(mode="after")
+    def _check_strength(self) -> Self:
+        _ = self.strength
+        return self
 
 
 class PluginRecord(_Open):

@@ -112,6 +112,7 @@ def compare(image: Image.Image, record: Record, pipeline: Pipeline, again: Pictu
             *differences.changed_plugins(record.plugins, atelier),
             *differences.changed_observers(record.plugins, atelier),
             *_compare_components(record, pipeline),
+            *_compare_strengths(record, pipeline),
             *_compare_drawn(record, again),
             *_compare_versions(record, pipeline),
             *_compare_machines(record, pipeline),
@@ -253,6 +254,18 @@ def _compare_component(then: ComponentRecord | None, now: Component | None) -> I
     for asset in sorted({*then.assets_sha256, *now.assets_sha256}):
         if then.assets_sha256.get(asset) != now.assets_sha256.get(asset):
             yield f"the file '{asset}' has changed"
+
+
+def _compare_strengths(record: Record, pipeline: Pipeline) -> Iterator[str]:
+    """Yield the adapters that acted with another scale, or in other steps."""
+    for name, used in record.adapters.items():
+        adapter = pipeline.adapters.get(name)
+        if adapter is not None and adapter.strength != used.strength:
+            then, now = (
+                f"scale {each.scale:g} in {each.start:g}..{each.end:g} of the steps"
+                for each in (used.strength, adapter.strength)
+            )
+            yield f"adapters.{name}: had {then}, has {now}"
 
 
 def _compare_drawn(record: Record, picture: Picture) -> Iterator[str]:
