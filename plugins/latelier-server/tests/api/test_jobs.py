@@ -44,6 +44,8 @@ def test_a_model_has_all_that_a_form_needs(client):
     assert model["size_multiple"] == 16
     [ddim] = [each for each in model["samplers"] if each["name"] == "ddim"]
     assert ddim["options"]["properties"]["eta"]["maximum"] == 1
+    assert ddim["summary"].startswith("Steady with strong guidance")
+    assert (model["adapters"], model["inpainting"]) == ([], [])
     assert "ddim_inversion" not in [each["name"] for each in model["samplers"]]
     assert "deep_cache" in [each["name"] for each in model["accelerations"]]
     assert "cat" in model["subjects"]
@@ -154,6 +156,20 @@ def test_a_picture_gives_its_settings_and_is_made_again(client, finish):
     assert again["result"]["altered"] is False
     assert again["pictures"][1]["gallery_id"] is None
     assert submit(client, **{**found["request"], "steps": 1})  # a form can send it as it is
+
+
+def test_scales_are_those_of_adapters_with_an_input(client, finish, tmp_path):
+    from latelier.provenance.image_files import read_provenance, write_image
+
+    job = finish(client, submit(client))
+    path = tmp_path / "a.png"
+    path.write_bytes(client.get(job["pictures"][0]["url"]).content)
+    image, provenance = read_provenance(path)
+    provenance["adapters"] = {"style": {"scale": 0.5}, "palette": {"scale": 0.4}}
+    provenance["request"]["inputs"]["palette"] = [["#f00"]]
+    write_image(path, image, provenance)
+    found = client.post("/api/read", content=path.read_bytes(), headers=PNG).json()
+    assert found["adapter_scales"] == {"palette": 0.4}
 
 
 def test_an_altered_picture_is_recognized(client, finish, tmp_path):

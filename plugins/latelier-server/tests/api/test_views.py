@@ -1,7 +1,8 @@
-"""Names of what a model can draw."""
+"""What clients are told of a model."""
 
 from types import SimpleNamespace
 
+import latelier
 import pytest
 from latelier.contracts.errors import UnknownNameError
 
@@ -29,6 +30,25 @@ def databases(monkeypatch):
         return SimpleNamespace(entries=[SimpleNamespace(name="red panda")])
 
     monkeypatch.setattr(views, "open_database", open_one)
+
+
+def test_inputs_that_a_picture_and_its_mask_fill_are_listed():
+    unet = {"in_channels": 3, "out_channels": 3, "model_channels": 8, "num_groups": 4}
+    unet |= {"channel_mult": [1], "num_heads": 1, "vectors": {"kind": 8}, "spatial": {"fill": 4}}
+    model = latelier.compose(
+        first_stage=("identity", {}),
+        denoiser=("unet", unet),
+        conditioners={
+            "fill": ("mask", {"latent_channels": 3}),
+            "kind": ("class_label", {"num_classes": 2, "width": 8, "slot": "vector"}),
+        },
+        inputs={"inpainting": "fill", "kind": "kind"},
+        process={"kind": "rectified_flow"},
+        defaults={"size": 8},
+    )
+    found = views.describe_model(SimpleNamespace(name="small", pipe=model))
+    assert list(found["inputs"]) == ["inpainting", "kind"]
+    assert found["inpainting"] == ["inpainting"]
 
 
 def test_names_are_those_of_the_database_then_those_of_labels(databases):
