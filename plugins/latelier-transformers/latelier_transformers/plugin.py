@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 
 
 class TransformersPlugin:
-    """Registers the text encoders."""
+    """Registers the text encoders, CLIP as a feature network, and the CLIP score."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
@@ -31,6 +31,18 @@ class TransformersPlugin:
             "textual_inversion",
             factory="latelier_transformers.textual_inversion.adapter:TextualInversion",
             config="latelier_transformers.textual_inversion.config:TextualInversionConfig",
+        )
+        registrar.feature_network(
+            "clip",
+            factory="latelier_transformers.clip_features.network:ClipFeatures",
+            config="latelier_transformers.clip_features.configs:ClipFeaturesConfig",
+            summary="Compares pictures by what CLIP sees in them.",
+        )
+        registrar.measure(
+            "clip_score",
+            factory="latelier_transformers.clip_features.score:ClipScore",
+            config="latelier_transformers.clip_features.configs:ClipScoreConfig",
+            summary="How well pictures fit their prompts.",
         )
 
 

@@ -63,6 +63,8 @@ def test_it_is_described_and_validated_without_torch(installed):
         "conditioner:latelier-transformers/clip_pair_text",
         "conditioner:latelier-transformers/t5_text",
         "adapter_kind:latelier-transformers/textual_inversion",
+        "feature_network:latelier-transformers/clip",
+        "measure:latelier-transformers/clip_score",
     ]
     assert report["widths"] == [768, 8]
     assert report["schema"]["required"] == ["text"]

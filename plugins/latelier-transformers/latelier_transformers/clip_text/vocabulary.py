@@ -72,6 +72,11 @@ class ClipVocabulary:
                 f"but vocab_size={config.vocab_size}"
             )
 
+    @property
+    def ids(self) -> Mapping[str, int]:
+        """The id of each token."""
+        return self._ids
+
     def __len__(self) -> int:
         """Return the number of rows that a token table needs."""
         return max(self._ids.values()) + 1

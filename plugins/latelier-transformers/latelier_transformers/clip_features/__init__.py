@@ -1,0 +1,1 @@
+"""CLIP as a feature network, and the CLIP score."""
