@@ -1,9 +1,11 @@
 """The CLIP score: how well pictures fit their texts (Hessel et al. 2021, arXiv:2104.08718)."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import torch
 from latelier.contracts.measures import EvaluatedPictures, Figure, Records, Reference
+from latelier.metrics.intervals import mean_interval
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
@@ -32,16 +34,18 @@ class ClipScore:
 
     def compute(self, records: Records, _reference: Reference | None, /) -> Sequence[Figure]:
         """Return the mean, at least 0, with its 95 % interval."""
-        scores = records.column("clip_score").double()
+        scores = records.column("clip_score").tolist()
+        low, high = mean_interval(scores) if records.count > 1 else (None, None)
         cut = int(records.column("is_cut").sum())
         note = f"{cut} of {records.count} prompts are longer than CLIP reads; it read their starts"
-        mean = float(scores.mean())
         return [
             Figure(
                 name="clip_score",
                 title=f"CLIP score ({self._network.name})",
-                value=max(mean, 0.0),
+                value=max(fmean(scores), 0.0),
                 better="higher",
+                low=None if low is None else max(low, 0.0),
+                high=None if high is None else max(high, 0.0),
                 note=note if cut else "",
             )
         ]

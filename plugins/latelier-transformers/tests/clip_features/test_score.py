@@ -45,6 +45,13 @@ def test_the_figure_is_the_mean_and_at_least_0(measure, scores, mean):
     [figure] = measure.compute(Columns(columns), None)
     assert (figure.value, figure.note) == (mean, "")
     assert figure.title == "CLIP score (CLIP small-clip)"
+    assert 0 <= figure.low <= figure.value < figure.high
+
+
+def test_one_picture_has_no_interval(measure):
+    columns = {"clip_score": torch.tensor([20.0]), "is_cut": torch.tensor([False])}
+    [figure] = measure.compute(Columns(columns), None)
+    assert (figure.value, figure.low, figure.high) == (20, None, None)
 
 
 def test_prompts_that_clip_cuts_are_counted(measure, images):
