@@ -17,6 +17,7 @@ from latelier.checkpoints.lora.lora import LORA_ID, Lora
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
+from latelier.engine import Engine
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.policy import Policy
 from latelier.nn.low_rank import LowRank
@@ -179,6 +180,18 @@ def test_threads_use_different_adapters_on_one_model(pipe, edges, plugin, atelie
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda view: pixels(view, edges=picture), views)) == alone
     assert alone[0] != alone[1]
+
+
+def test_jobs_of_an_engine_have_hints_of_their_own(pipe, edges, picture):
+    view = pipe.with_adapter(edges, end=0.5)
+    requests = [{"edges": picture}, {}, {"edges": picture.rotate(180)}]
+    alone = [view.generate(prompt=PROMPT, seed=3, **each)[0].image for each in requests]
+    assert len({each.tobytes() for each in alone}) == 3
+    with Engine(view) as engine:
+        jobs = [engine.submit(prompt=PROMPT, seed=3, **each) for each in requests]
+        for job, image in zip(jobs, alone, strict=True):
+            made = np.asarray(job.result()[0].image, int)
+            assert np.abs(made - np.asarray(image)).max() <= 1
 
 
 @pytest.fixture

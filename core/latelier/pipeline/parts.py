@@ -1,6 +1,6 @@
 """The parts of a pipeline: a value that runs read, apart from the verbs that start runs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -309,22 +309,9 @@ class PipelineParts:
         if self.unchanged:  # merged anew, so that the view shares what its moved base has
             moved = _without_changes(self).to(device, dtype)
             return moved.with_adapters({**self.adapters, **moved.adapters})
-        return replace(
-            self,
-            first_stage_component=self.first_stage_component.to(device, dtype),
-            preview_component=(
-                None if self.preview_component is None else self.preview_component.to(device, dtype)
-            ),
-            denoiser_component=self.denoiser_component.to(device, dtype),
-            conditioner_components={
-                name: component.to(device, dtype)
-                for name, component in self.conditioner_components.items()
-            },
-            adapters={name: each.to(device, dtype) for name, each in self.adapters.items()},
-            device=device,
-            dtype=dtype,
-            offload=None,
-        )
+        adapters = {name: each.to(device, dtype) for name, each in self.adapters.items()}
+        moved = _replace_each(self, lambda component: component.to(device, dtype))
+        return replace(moved, adapters=adapters, device=device, dtype=dtype, offload=None)
 
     def converted(self, dtype: str | torch.dtype) -> Self:
         """Return the parts on the CPU with the weights of the model themselves in a precision.
@@ -337,23 +324,9 @@ class PipelineParts:
         device, dtype = resolve_device("cpu", dtype)
         base = _without_changes(self)
         adapters = {name: each.to(device, dtype) for name, each in base.adapters.items()}
-        converted = replace(
-            base,
-            first_stage_component=base.first_stage_component.converted(dtype),
-            preview_component=(
-                None if base.preview_component is None else base.preview_component.converted(dtype)
-            ),
-            denoiser_component=base.denoiser_component.converted(dtype),
-            conditioner_components={
-                name: component.converted(dtype)
-                for name, component in base.conditioner_components.items()
-            },
-            adapters=adapters,
-            device=device,
-            dtype=dtype,
-            offload=None,
-        )
-        return converted.with_adapters({**self.adapters, **adapters})
+        converted = _replace_each(base, lambda component: component.converted(dtype))
+        placed = replace(converted, adapters=adapters, device=device, dtype=dtype, offload=None)
+        return placed.with_adapters({**self.adapters, **adapters})
 
 
 def _replace_adapters(parts: P, adapters: Mapping[str, AttachedAdapter]) -> P:
@@ -386,6 +359,20 @@ def _merge_weights(parts: P) -> P:
     source = None if merged else parts.source
     kept = parts.call_adapters()
     return replace(_place(parts, merged), adapters=kept, unchanged={}, source=source)
+
+
+def _replace_each(parts: P, change: Callable[[Component], Component]) -> P:
+    """Return the parts with a changed component in place of each of the model's own."""
+    preview = parts.preview_component
+    return replace(
+        parts,
+        first_stage_component=change(parts.first_stage_component),
+        preview_component=None if preview is None else change(preview),
+        denoiser_component=change(parts.denoiser_component),
+        conditioner_components={
+            name: change(component) for name, component in parts.conditioner_components.items()
+        },
+    )
 
 
 def _place(parts: P, components: Mapping[str, Component]) -> P:

@@ -278,7 +278,8 @@ def _attach(
     placement = pipeline.device, pipeline.dtype
     attached = attach(found, strength, pipeline.base_modules(), placement, pipeline.atelier)
     own, has_input = attached.loaded.name, attached.loaded.conditioner is not None
-    name = as_ if as_ is not None else own if has_input else _make_free(pipeline, own)
+    default = own if has_input else _make_free(pipeline, own)
+    name = default if as_ is None else as_
     _check_new_name(pipeline, name)
     defaults = update_defaults(pipeline.defaults, attached.loaded)
     view = pipeline.with_adapters({**pipeline.adapters, name: attached})

@@ -1,5 +1,6 @@
 """Writing CLIP's text encoder as diffusers loads it: an encoder and a tokenizer."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,7 @@ def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
         CompatibilityError: the encoder has no tokenizer, or outputs that diffusers takes none of.
     """
     config: Any = component.config
-    for name, value in _OUTPUTS.items():
-        if getattr(config, name) != value:
-            raise CompatibilityError(
-                f"the text encoder has {name}={getattr(config, name)}; expected {value}, as the "
-                "pipelines of diffusers with one text encoder"
-            )
+    _check_outputs(config)
     assets = assets_of(component.module)
     if not assets:
         raise CompatibilityError("the text encoder has no tokenizer, and diffusers needs one")
@@ -58,8 +54,22 @@ def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
         **{name: getattr(config, name) for name in _SAME},
     }
     write_component(folder / "text_encoder", fields, tensors, "model")
+    _write_tokenizer(folder / "tokenizer", config, assets)
+    return {"text_encoder": "CLIPTextModel", "tokenizer": "CLIPTokenizer"}
+
+
+def _check_outputs(config: Any) -> None:
+    for name, value in _OUTPUTS.items():
+        if getattr(config, name) != value:
+            raise CompatibilityError(
+                f"the text encoder has {name}={getattr(config, name)}; expected {value}, as the "
+                "pipelines of diffusers with one text encoder"
+            )
+
+
+def _write_tokenizer(folder: Path, config: Any, assets: Mapping[str, bytes]) -> None:
     for name, data in assets.items():
-        write_bytes(folder / "tokenizer" / name, data)
+        write_bytes(folder / name, data)
     padding = "!" if config.pad_token_id == 0 else "<|endoftext|>"
     special = {
         "bos_token": "<|startoftext|>",
@@ -67,11 +77,10 @@ def export_clip_text(component: Component, folder: Path) -> dict[str, str]:
         "unk_token": "<|endoftext|>",
         "pad_token": padding,
     }
-    write_json(folder / "tokenizer" / "special_tokens_map.json", special)
+    write_json(folder / "special_tokens_map.json", special)
     settings = {
         "tokenizer_class": "CLIPTokenizer",
         "model_max_length": config.max_position_embeddings,
         **special,
     }
-    write_json(folder / "tokenizer" / "tokenizer_config.json", settings)
-    return {"text_encoder": "CLIPTextModel", "tokenizer": "CLIPTokenizer"}
+    write_json(folder / "tokenizer_config.json", settings)
