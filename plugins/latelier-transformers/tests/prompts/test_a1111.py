@@ -29,7 +29,9 @@ UP, DOWN = 1.1, 1 / 1.1
         ("(red:.5)", [("red", 0.5)]),
         ("(red:+2)", [("red", 2)]),
         ("(a:b:1.2)", [("a:b", 1.2)]),
-        ("(a: 1.2)", [("a: 1.2", UP)]),  # a blank is no part of a number
+        ("(red : 1.2 )", [("red ", 1.2)]),
+        ("(red:1 .2)", [("red:1 .2", UP)]),  # a blank is no part of a number
+        ("ratio 3: 2 ) (red", [("ratio 3: 2 ) ", 1), ("red", UP)]),
         ("at 12:30)", [("at 12:30)", 1)]),
         ("(red", [("red", UP)]),
         ("a [red", [("a ", 1), ("red", DOWN)]),

@@ -26,8 +26,8 @@ COMMA_REACH = 20
 _BREAK = Segment("BREAK", -1.0)
 _BREAKS = re.compile(r"\s*\bBREAK\b\s*")
 _PIECE = re.compile(
-    r"\\(?P<literal>[()\[\]\\]?)|(?P<opening>[(\[])|:(?P<weight>[+-]?[.\d]+)\)|(?P<closing>[)\]])|"
-    r"[^\\()\[\]:]+|:"
+    r"\\(?P<literal>[()\[\]\\]?)|(?P<opening>[(\[])|:\s*(?P<weight>[+-]?[.\d]+)\s*\)|"
+    r"(?P<closing>[)\]])|[^\\()\[\]:]+|:"
 )
 _CLOSED_BY = {")": "(", "]": "["}
 _WEIGHTS = {"(": BRACKET_WEIGHT, "[": 1 / BRACKET_WEIGHT}
