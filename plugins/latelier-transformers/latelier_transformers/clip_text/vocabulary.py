@@ -93,11 +93,13 @@ class ClipVocabulary:
         """Return a vocabulary with more words, each for a number of tokens.
 
         Raises:
-            InvalidConfigError: a word is empty, or there already.
+            InvalidConfigError: a word is empty, there already, or read as a token of another one.
         """
         added = json.loads(self.files.get(ADDED, b"{}"))
         number = len(self)
+        expected = dict(self._tokens_of)
         for word, count in words.items():
+            expected[number] = tuple(range(number, number + count))
             for token in _token_names(word, count):
                 if not token.strip() or self._tokenizer.token_to_id(token) is not None:
                     raise InvalidConfigError(
@@ -106,7 +108,15 @@ class ClipVocabulary:
                     )
                 added[token] = number
                 number += 1
-        return type(self)({**self.files, ADDED: json.dumps(added).encode()})
+        extended = type(self)({**self.files, ADDED: json.dumps(added).encode()})
+        for first, ids in expected.items():
+            found = extended._tokens_of[first]
+            if found != ids:  # WORD was followed by a word that is called WORD_1
+                word, token = map(extended._tokenizer.id_to_token, (first, found[len(ids)]))
+                raise InvalidConfigError(
+                    f"the word '{token}' would be read as a token of '{word}': choose another name"
+                )
+        return extended
 
     def _add_tokens(self, added: Mapping[str, int]) -> None:
         """Add words to the tokenizer, and check that it gives them the ids that files state."""

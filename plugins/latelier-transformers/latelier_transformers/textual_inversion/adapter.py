@@ -9,7 +9,7 @@ from latelier.checkpoints.lora.keys import WITH_WORDS, find_other_kind, parse_ke
 from latelier.checkpoints.lora.lora import Lora
 from latelier.checkpoints.lora.writing import own_tensors
 from latelier.contracts.adapters import Model, WeightChange
-from latelier.contracts.errors import CompatibilityError, ModelFileError
+from latelier.contracts.errors import CompatibilityError, InvalidConfigError, ModelFileError
 from torch import nn
 
 from latelier_transformers.clip_pair_text.conditioner import ClipPairTextConditioner
@@ -86,6 +86,7 @@ class TextualInversion(nn.Module):
 
         Raises:
             CompatibilityError: none does; says why.
+            InvalidConfigError: the tokenizer has a word already.
         """
         reason: Exception | str = "the model has no CLIP text encoder"
         for module in model.values():
@@ -94,6 +95,8 @@ class TextualInversion(nn.Module):
                     with_words(module, self._words)
                 except CompatibilityError as error:
                     reason = error
+                except InvalidConfigError as error:
+                    raise InvalidConfigError(f"{path}: {error}") from None
                 else:
                     return
         raise CompatibilityError(f"{path}: {reason}")

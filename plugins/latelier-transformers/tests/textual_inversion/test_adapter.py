@@ -7,7 +7,12 @@ from latelier.checkpoints.adapter_files import read_adapter_file
 from latelier.checkpoints.lora.layers import find_layers
 from latelier.checkpoints.lora.lora import Lora
 from latelier.checkpoints.lora.writing import own_tensors
-from latelier.contracts.errors import CompatibilityError, InvalidInputError, ModelFileError
+from latelier.contracts.errors import (
+    CompatibilityError,
+    InvalidConfigError,
+    InvalidInputError,
+    ModelFileError,
+)
 from latelier.nn.low_rank import LowRank
 from latelier.pipeline.replay.replay import replay
 from safetensors.torch import save_file
@@ -157,6 +162,11 @@ class TestFaults:
         save_file({"clip_l": vectors() * float("nan")}, tmp_path / "toy.safetensors")
         with pytest.raises(ModelFileError, match=r"toy\.safetensors: .*not finite"):
             pipeline.with_adapter(tmp_path / "toy.safetensors")
+
+    def test_a_word_of_the_tokenizer_is_named_with_its_file(self, pipeline, tmp_path):
+        save_file({"clip_l": vectors()}, tmp_path / "x.safetensors")
+        with pytest.raises(InvalidConfigError, match=r"x\.safetensors: expected a word .*got 'x'"):
+            pipeline.with_adapter(tmp_path / "x.safetensors")
 
     def test_words_have_no_scale(self, pipeline, file):
         with pytest.raises(InvalidInputError, match="adds words, which have no scale"):

@@ -132,11 +132,25 @@ def test_both_encoders_of_a_pair_know_the_word(pair):
         ({"x": {"clip_h": vectors(1, 24)}}, CompatibilityError, r"of width 24 \(clip_h\), and the"),
         ({"x": {"clip_l": vectors(1)}}, InvalidConfigError, "lacks, got 'x': choose another name"),
         ({" ": {"clip_l": vectors(1)}}, InvalidConfigError, "tokenizer lacks, got ' '"),
+        (
+            {"hat": {"clip_l": vectors(2)}, "hat_2": {"clip_l": vectors(1)}},
+            InvalidConfigError,
+            "'hat_2' would be read as a token of 'hat'",
+        ),
     ],
 )
 def test_words_that_do_not_fit_are_refused(clip, words, error, message):
     with pytest.raises(error, match=message):
         with_words(clip, words)
+
+
+def test_a_later_word_is_no_token_of_an_earlier_one(clip):
+    view = with_words(clip, {"hat": {"clip_l": vectors(1)}})
+    with pytest.raises(InvalidConfigError, match="'hat_1' would be read as a token of 'hat'"):
+        with_words(view, {"hat_1": {"clip_l": vectors(1)}})
+    again = with_words(view, {"hat_2": {"clip_l": vectors(1)}})
+    number = clip.config.vocab_size
+    assert row(again, "hat hat_2")[1:3] == [number, number + 1]
 
 
 def test_an_embedding_of_one_encoder_does_not_fit_a_pair(pair):
