@@ -37,6 +37,28 @@ class TestT2IAdapter(_Published):
         return folder / "diffusion_pytorch_model.safetensors"
 
 
+def test_what_names_and_options_decide_is_noted(tmp_path, atelier, new_controlnet, write_file):
+    tensors = new_controlnet("sd", cross_attention_dim=768).state_dict()
+    file = write_file(tensors, "control_v11e_sd15_shuffle.safetensors")
+    report = import_model(file, tmp_path / "one", atelier=atelier, guess=True, order="bgr")
+    for note in ("averaged over the picture (global_pooling)", "read as bgr", "in guess mode"):
+        assert note in "; ".join(report.notes)
+    report = import_model(file, tmp_path / "two", atelier=atelier, global_pooling=False)
+    assert not any("global_pooling" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"_class_name": "UNet", "norm_num_groups": 5}'])
+def test_a_config_of_something_else_is_not_read(
+    tmp_path, atelier, new_controlnet, write_file, content
+):
+    tensors = new_controlnet("sd", cross_attention_dim=768).state_dict()
+    file = write_file(tensors, "canny.safetensors")
+    (file.parent / "config.json").write_text(content)
+    import_model(file, tmp_path / "imported", atelier=atelier)
+    config = read_adapter(tmp_path / "imported").adapter.config
+    assert config["encoder"]["num_groups"] == 32
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [

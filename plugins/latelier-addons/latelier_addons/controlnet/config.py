@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 
 from latelier_addons.families import check_family, name_family
 
-GUESS_SCALE = 10 ** (-1 / 12)
-"""The `block_scale` of guess mode: from 0.1 to 1 over the 13 blocks of Stable Diffusion 1."""
+_GUESS_START = 0.1
+"""In guess mode the residuals of the first block are this times those of the middle block."""
 
 
 class UnionConfig(Frozen):
@@ -50,7 +50,7 @@ class ControlNetConfig(ResidualConfig):
         gt=0,
         le=1,
         description="the residuals of each block are this times those of the next, the middle's "
-        "being whole; 0.825 in guess mode",
+        "being whole; below 1 in guess mode",
     )
     global_pooling: bool = Field(
         default=False, description="residuals are their means over the picture (shuffle)"
@@ -79,6 +79,11 @@ class ControlNetConfig(ResidualConfig):
     def skips(self) -> int:
         """Number of skip connections of the UNet."""
         return len(self.encoder.channel_mult) * (self.encoder.num_res_blocks + 1)
+
+    @property
+    def guess_scale(self) -> float:
+        """The `block_scale` of guess mode; 0.825 for Stable Diffusion 1 and 2."""
+        return float(_GUESS_START ** (1 / self.skips))
 
     @property
     def blocks(self) -> Collection[str]:

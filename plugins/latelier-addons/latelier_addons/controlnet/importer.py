@@ -10,7 +10,7 @@ from latelier.contracts.frozen import validate
 from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 from latelier.contracts.messages import suggestion
 
-from latelier_addons.controlnet.config import GUESS_SCALE, ControlNetConfig
+from latelier_addons.controlnet.config import ControlNetConfig
 from latelier_addons.controlnet.layout import is_controlnet, rename
 from latelier_addons.controlnet.shapes import config_from_shapes
 from latelier_addons.families import name_family
@@ -66,12 +66,14 @@ class ControlNetImporter:
             fields = config_from_shapes(shapes, published) | _read_options(source, published)
         except ModelFileError as error:
             raise ModelFileError(f"{source.path}: {error}") from None
-        fields["block_scale"] = GUESS_SCALE if guess else 1.0
         notes = []
         if "union" in fields:
             fields["union"]["type"] = _read_type(source, fields["union"]["types"])
             notes.append(f"its hints are of control type {fields['union']['type']}")
         config = validate(ControlNetConfig, fields, f"{source.path}")
+        if guess:
+            fields["block_scale"] = config.guess_scale
+            notes.append("it is used in guess mode")
         hint = {"patch": config.hint_patch, "absence": "guided" if guess else "trained"}
         return Imported(
             {
@@ -139,6 +141,5 @@ def _describe(config: ControlNetConfig) -> list[str]:
     notes = {
         "its residuals are averaged over the picture (global_pooling)": config.global_pooling,
         "its hints are read as bgr": config.hint_order == "bgr",
-        "it is used in guess mode": config.block_scale < 1,
     }
     return [note for note, applies in notes.items() if applies]

@@ -1,5 +1,7 @@
 """ControlNet against diffusers, all weights redrawn: folders, files and the original layout."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from latelier.contracts.components import Control
@@ -19,6 +21,7 @@ CASES = {
     ),
     "global pooling": ("sd", {"global_pool_conditions": True}),
     "a number of heads for each level": ("sd", {"attention_head_dim": (2, 2, 2)}),
+    "groups and heads of its own": ("sd", {"norm_num_groups": 8, "num_attention_heads": 4}),
     "bgr": ("sd", {"controlnet_conditioning_channel_order": "bgr"}),
 }
 
@@ -68,9 +71,10 @@ def test_folders_of_diffusers(
     torch.testing.assert_close(prediction, whole, rtol=1e-5, atol=1e-5)
 
 
-def test_guess_mode(models, new_controlnet, import_adapter, pixels, cells, tmp_path):
+@pytest.mark.parametrize("family", ["sd4", "xl"])
+def test_guess_mode(models, new_controlnet, import_adapter, pixels, cells, family, tmp_path):
     """The conditioner leaves the hint out of the negative side, and deep blocks count more."""
-    own, theirs = models("sd4"), new_controlnet("sd4")
+    own, theirs = models(family), new_controlnet(family)
     theirs.save_pretrained(tmp_path / "canny")
     adapter = import_adapter(tmp_path / "canny", own.ours, guess=True)
     assert adapter.conditioner.config.is_guided
@@ -93,6 +97,7 @@ def test_a_union_is_told_the_type_of_its_hints(
     )
     theirs.save_pretrained(tmp_path / "union")
     module = import_adapter(tmp_path / "union", own.ours, type="canny").adapter.module
+    assert import_adapter(tmp_path / "union", own.ours, type=3).adapter.config == module.config
     found = module.residuals(own.x, own.t, own.condition, cells)
     types = torch.tensor([[0.0, 0, 0, 1, 0, 0]])
     for row in range(2):  # diffusers attends over the rows of a batch
@@ -140,6 +145,16 @@ def test_a_row_without_a_hint_is_unchanged(models, new_controlnet, import_adapte
     for residual in module.residuals(own.x, own.t, own.condition, hints).values():
         assert residual[0].abs().max() > 0
         assert residual[1].abs().max() == 0
+
+
+def test_it_reads_no_spatial_parts(models, new_controlnet, import_adapter, cells, tmp_path):
+    """Those of inpainting models are for the UNet alone."""
+    own = models("sd")
+    new_controlnet("sd").save_pretrained(tmp_path / "canny")
+    module = import_adapter(tmp_path / "canny", own.ours).adapter.module
+    condition = replace(own.condition, spatial={"mask": torch.ones(2, 5, 8, 16)})
+    one, other = (module.residuals(own.x, own.t, c, cells) for c in (own.condition, condition))
+    assert all(torch.equal(one[block], other[block]) for block in one)
 
 
 LARGE = {
