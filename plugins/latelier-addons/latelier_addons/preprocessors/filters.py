@@ -4,8 +4,12 @@ Their defaults give what the ControlNets of the same names were trained with.
 """
 
 import torch
+from latelier.contracts.errors import InvalidInputError
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+_MIN_CONTRAST = 16 / 255
+"""Fainter lines than these stay faint."""
 
 
 def canny(images: Tensor, low: float = 0.4, high: float = 0.8) -> Tensor:
@@ -13,9 +17,17 @@ def canny(images: Tensor, low: float = 0.4, high: float = 0.8) -> Tensor:
 
     An edge has a gradient of at least `high`, by unnormalised Sobel filters, or one of at least
     `low` and touches another edge. Thresholds of 100 and 200 elsewhere are 0.4 and 0.8 here.
+
+    Raises:
+        InvalidInputError: the thresholds are not in order, or the images are too small.
     """
     import kornia
 
+    if not 0 < low <= high:
+        raise InvalidInputError(f"canny: expected 0 < low <= high, got low={low}, high={high}")
+    height, width = images.shape[2:]
+    if min(height, width) < 3:  # its Gaussian reflects 2 pixels
+        raise InvalidInputError(f"canny: expected 3 pixels a side or more, got {width}x{height}")
     _, edges = kornia.filters.canny(images, low, high)
     return edges.expand_as(images)
 
@@ -50,9 +62,6 @@ def tile(images: Tensor, factor: int = 8) -> Tensor:
     coarse = interpolate(images, small, mode="area")
     return interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
 
-
-_MIN_CONTRAST = 16 / 255
-"""Fainter lines than these stay faint."""
 
 FILTERS = {each.__name__: each for each in (canny, blur, line, tile)}
 """Name -> filter."""

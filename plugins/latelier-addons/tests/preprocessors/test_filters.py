@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from latelier.contracts.errors import InvalidInputError
 
 from latelier_addons.preprocessors.filters import FILTERS, blur, canny, line, tile
 
@@ -34,6 +35,18 @@ def test_canny_draws_thin_outlines(square):
 def test_canny_leaves_out_faint_edges(square):
     assert canny(square * 0.1).sum() == 0
     assert canny(square * 0.1, low=0.05, high=0.1).sum() > 0
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.9, 0.8), (0.0, 0.8)])
+def test_canny_needs_thresholds_in_order(square, low, high):
+    with pytest.raises(InvalidInputError, match=f"0 < low <= high, got low={low}, high={high}"):
+        canny(square, low, high)
+
+
+def test_canny_needs_three_pixels():
+    assert canny(torch.rand(1, 3, 3, 3)).shape == (1, 3, 3, 3)
+    with pytest.raises(InvalidInputError, match="3 pixels a side or more, got 4x2"):
+        canny(torch.rand(1, 3, 2, 4))
 
 
 def test_blur_keeps_the_mean_and_loses_contrast(square):
