@@ -35,6 +35,12 @@ def test_published_families_have_their_names():
         ControlNetConfig.model_validate({"encoder": unet(1024)}).check("pose", None, Denoiser)
     with pytest.raises(CompatibilityError, match=r"T2I-Adapter for Stable Diffusion XL, and this"):
         T2IAdapterConfig(variant="full_xl").check("pose", None, Denoiser)
+    encoder = {**unet(768), "num_res_blocks": 1}
+    with pytest.raises(CompatibilityError, match=r"num_res_blocks \(expected 1, found 2\)"):
+        ControlNetConfig.model_validate({"encoder": encoder}).check("pose", None, Denoiser)
+    Denoiser.config = ControlNetConfig.model_validate({"encoder": encoder}).encoder
+    with pytest.raises(CompatibilityError, match=r"num_res_blocks \(expected 2, found 1\)"):
+        T2IAdapterConfig().check("pose", None, Denoiser)
 
 
 def unet(context):
@@ -72,6 +78,10 @@ def test_a_model_without_a_unet_is_named(new_controlnet, import_adapter, tmp_pat
         (
             lambda found: found.update({"difference": torch.zeros(1)}),
             "the difference of a ControlNet to its model's encoder, which cannot be imported",
+        ),
+        (
+            lambda found: found.update({"lora_controlnet": torch.zeros(1)}),
+            "a ControlLoRA, low-rank changes of its model's encoder, which cannot be imported",
         ),
         (
             lambda found: found.update(
@@ -113,8 +123,14 @@ def test_a_union_needs_a_known_type(models, redraw, import_adapter, tmp_path):
     redraw(theirs).save_pretrained(tmp_path / "union")
     with pytest.raises(InvalidConfigError, match=r"of 6 control types; choose one .*openpose, dep"):
         import_adapter(tmp_path / "union", models("xl").ours)
-    with pytest.raises(InvalidConfigError, match=r"control type 'cany'\. Did you mean 'canny'"):
-        import_adapter(tmp_path / "union", models("xl").ours, type="cany")
+    for unknown, match in {
+        "cany": r"'cany'\. Did you mean 'canny'",
+        "tile": r"'tile'\. ",  # the seventh
+        6: "6",
+        True: "True",
+    }.items():
+        with pytest.raises(InvalidConfigError, match=f"type: unknown control type {match}"):
+            import_adapter(tmp_path / "union", models("xl").ours, type=unknown)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +139,14 @@ def test_a_union_needs_a_known_type(models, redraw, import_adapter, tmp_path):
         (("controlnet_x_embedder.weight", "controlnet_blocks.0.weight"), "a ControlNet for FLUX.1"),
         (("pos_embed_input.proj.weight", "controlnet_blocks.0.weight"), "for Stable Diffusion 3"),
         (("conv_in.weight", "down_blocks.0.motion_modules.0.x"), "is a motion module"),
+        (
+            (
+                "controlnet_cond_embedding.conv_in.weight",
+                "controlnet_down_blocks.0.weight",
+                "down_blocks.0.motion_modules.0.x",
+            ),
+            "is a motion module",
+        ),
     ],
 )
 def test_files_of_other_kinds_are_named(models, import_adapter, write_file, names, match):

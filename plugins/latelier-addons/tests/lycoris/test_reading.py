@@ -105,17 +105,18 @@ def test_all_kinds_of_changes_mix_in_one_file(model, atelier, tmp_path):
     torch.testing.assert_close(query.norm(dim=1, keepdim=True), magnitude)
 
 
+@pytest.mark.parametrize("ends", [("to_q",), ("to_q", "to_v")])
 @pytest.mark.parametrize("name", ["plain unet", "transformer"])
-def test_projections_that_diffusers_splits_become_rows_of_one_layer(model_of, tmp_path, name):
+def test_projections_that_diffusers_splits_become_rows_of_one_layer(model_of, tmp_path, name, ends):
     """Each has norms of its own, so the change of a row depends on its projection alone."""
     components = model_of(name)
     denoiser = components["denoiser"].module
     layers = [
         layer
         for layer in diffusers_layers(denoiser, "denoiser")
-        if layer.name.endswith(("to_q", "to_v")) and "qkv" in layer.address
+        if layer.name.endswith(ends) and "qkv" in layer.address
     ]
-    assert len(layers) > 3
+    assert len(layers) > 1
     base, tensors = find_parameters(modules_of(components)), {}
     for seed, layer in enumerate(layers):
         inputs = base[f"{layer.address}.weight"].shape[1]
@@ -139,6 +140,20 @@ def test_projections_that_diffusers_splits_become_rows_of_one_layer(model_of, tm
         others = torch.ones(len(base[address]), dtype=torch.bool)
         others[torch.cat(rows)] = False
         assert torch.equal(found[address][others], base[address][others])
+
+
+def test_an_alpha_of_0_stands_for_the_rank(model, tmp_path):
+    parts = {**loha(), "alpha": torch.tensor(0.0)}
+    path = write(tmp_path / "a.safetensors", name_parts(LAYOUTS["kohya"], parts))
+    (change,) = Lycoris.read(path, modules_of(model)).changes.values()
+    torch.testing.assert_close(change.difference(torch.zeros(32, 16)), product_of(parts))
+
+
+def test_a_decomposed_weight_of_zeros_is_finite(model, tmp_path):
+    parts = {**loha(), "hada_w1_b": torch.zeros(2, 16), "dora_scale": draw(32, 1).abs()}
+    path = write(tmp_path / "a.safetensors", name_parts(LAYOUTS["kohya"], parts))
+    (change,) = Lycoris.read(path, modules_of(model)).changes.values()
+    assert not change.difference(torch.zeros(32, 16)).any()
 
 
 def test_a_file_is_written_as_it_was_read(model, tmp_path):
@@ -177,6 +192,7 @@ class TestFaults:
             **name_parts(LAYOUTS["kohya"], loha()),
             **name_parts("lora_unet_lost", loha()),
             "lora_unet_lost.set_weight": draw(2),
+            "bundle_emb.toy.clip_l": draw(2, 16),
             f"{LAYOUTS['kohya']}.diff_b": draw(32),
         }
         with caplog.at_level(logging.WARNING):
@@ -184,7 +200,8 @@ class TestFaults:
         assert "1 of its 2 layers are not in the model and were left out: 'lora_unet_lost'" in (
             caplog.text
         )
-        assert "no part of a change, left out: 'lora_unet_lost.set_weight'" in caplog.text
+        left_out = "'bundle_emb.toy.clip_l', 'lora_unet_lost.set_weight'"
+        assert f"no part of a change, left out: {left_out}" in caplog.text
         assert f"biases that the model does not have, left out: '{ADDRESS}.bias'" in caplog.text
 
     def test_another_family_is_named(self, model, tmp_path):
@@ -206,6 +223,7 @@ class TestFaults:
             ({"hada_w1_b": draw()}, "a rank of 1 or more"),
             ({"diff_b": draw(32), "b_norm": draw(32)}, "expected one of diff_b and b_norm"),
             ({"oft_blocks": draw(2, 2)}, "has changes of the kind OFT, which is not supported"),
+            ({"on_input": draw(1)}, r"of the kind \(IA\)\^3, which is not supported"),
             ({"boft_R": draw(2, 2)}, "has changes of the kind BOFT, which is not supported"),
         ],
     )

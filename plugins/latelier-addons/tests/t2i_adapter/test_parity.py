@@ -18,6 +18,15 @@ VARIANTS = {
         "xl",
         {"channels": [32, 64, 128, 128], "downscale_factor": 16, "adapter_type": "full_adapter_xl"},
     ),
+    "grey_xl": (
+        "xl",
+        {
+            "in_channels": 1,
+            "channels": [32, 64, 128, 128],
+            "downscale_factor": 16,
+            "adapter_type": "full_adapter_xl",
+        },
+    ),
 }
 
 
