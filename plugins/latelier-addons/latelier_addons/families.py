@@ -34,7 +34,7 @@ def check_family(name: str, what: str, expected: Mapping[str, Any], denoiser: An
 
     Args:
         name: of the adapter.
-        what: it is: "a ControlNet for Stable Diffusion 1".
+        what: the kind and the family of the adapter: "a ControlNet for Stable Diffusion 1".
         expected: attribute of `UNetConfig`, or "streams.NAME" or "vectors.NAME" -> its value.
         denoiser: of the model.
 

@@ -16,6 +16,8 @@ from latelier_addons.lycoris.forms import FORMS, LOKR, find_form, whole
 
 _MAGNITUDES = ("dora_scale", "lora_magnitude_vector")
 _BIASES = ("diff_b", "b_norm")
+_NO_FORMULA = {*_MAGNITUDES, *_BIASES, "alpha"}
+"""Parts that are no part of the formula of a form."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +43,9 @@ class FileLayer:
         Raises:
             ModelFileError: tensors are missing, or of different forms.
         """
-        names = self.parts.keys() - {*_MAGNITUDES, *_BIASES, "alpha"}
+        names = self.parts.keys() - _NO_FORMULA
         form = find_form(frozenset(names))
-        if form is None and (names or not self.parts.keys() & {*_BIASES}):
+        if form is None and (names or not self.parts.keys() & set(_BIASES)):
             raise ModelFileError(
                 f"{self.what}: expected the tensors of one of {', '.join(FORMS)}, got "
                 f"{', '.join(sorted(self.parts))}"
@@ -60,7 +62,7 @@ class FileLayer:
         if self.form is None:
             return None
         form, scale = FORMS[self.form], self._scale()
-        parts = {name: self.parts[name] for name in self.parts if name not in _SCALING}
+        parts = {name: self.parts[name] for name in self.parts if name not in _NO_FORMULA}
         on_meta = {name: each.to("meta") for name, each in parts.items()}
         try:
             found = form.compute(on_meta, torch.empty(shape, device="meta"))
@@ -136,7 +138,3 @@ class FileLayer:
 
     def _list_shapes(self) -> str:
         return ", ".join(f"{name} {tuple(each.shape)}" for name, each in self.parts.items())
-
-
-_SCALING = {*_MAGNITUDES, *_BIASES, "alpha"}
-"""Parts that are no part of the formula of a form."""

@@ -13,7 +13,7 @@ _UNSUPPORTED: Mapping[str, Mapping[str, str]] = {
     },
     "comfyui": {
         r"<lora:[^<>]*>": f"{_WORDS}: attach the file as an adapter",
-        r"\bembedding:\S+": f"{_WORDS}: write a token of the tokenizer",
+        r"\bembedding:\S+": f"{_WORDS}: attach the file as an adapter, and write its word alone",
         r"\bBREAK\b": f"{_WORDS}, as ComfyUI does",
     },
 }
