@@ -175,6 +175,14 @@ def test_a_file_is_written_as_it_was_read(model, tmp_path):
     torch.testing.assert_close(change.difference(weight), 1.5 * product_of(loha()))
 
 
+def test_the_scales_of_peft_are_not_for_whole_differences(model, tmp_path):
+    tensors = {f"{LAYOUTS['peft']}.diff": draw(32, 16)}
+    metadata = {"lora_adapter_metadata": '{"alpha": 3, "r": 2}'}
+    path = write(tmp_path / "a.safetensors", tensors, metadata)
+    (change,) = Lycoris.read(path, modules_of(model)).changes.values()
+    assert torch.equal(change.difference(torch.zeros(32, 16)), draw(32, 16))
+
+
 def test_16_bits_stay_16_bits_until_they_are_merged(model, tmp_path):
     parts = {name: each.half() for name, each in loha().items()}
     path = write(tmp_path / "a.safetensors", name_parts(LAYOUTS["kohya"], parts))

@@ -64,6 +64,18 @@ def test_line_finds_dark_strokes_only():
     assert hint[60].max() < 0.1
 
 
+def test_faint_lines_stay_faint():
+    images = torch.ones(1, 3, 64, 64)
+    images[..., 20, :] = 0.95
+    assert 0.3 < line(images)[0, 0, 20].min() < 0.45
+
+
+def test_what_is_below_the_threshold_does_not_count_as_contrast():
+    images = torch.ones(1, 3, 64, 64)
+    images[..., 20, :] = 0.5
+    assert line(images, threshold=0.9).mean() > 1.5 * line(images).mean()
+
+
 def test_line_of_an_empty_picture_is_black():
     assert line(torch.ones(1, 3, 32, 32)).max() < 1e-4
 

@@ -102,6 +102,21 @@ def test_a_row_without_a_hint_is_unchanged(models, new_adapter, import_adapter, 
         assert residual[1].abs().max() == 0
 
 
+def test_features_are_not_kept_for_training(models, new_adapter, import_adapter, tmp_path, cells):
+    own, theirs = models("sd4"), new_adapter("full")
+    theirs.save_pretrained(tmp_path / "sketch")
+    module = import_adapter(tmp_path / "sketch", own.ours).adapter.module
+    weight = module.conv_in.weight.requires_grad_()
+    gradients = []
+    for _ in range(2):
+        sum(
+            each.sum() for each in module.residuals(own.x, own.t, own.condition, cells).values()
+        ).backward()
+        gradients.append(weight.grad.clone())
+        weight.grad = None
+    assert torch.equal(*gradients)
+
+
 @pytest.mark.parametrize(
     ("options", "count"),
     [

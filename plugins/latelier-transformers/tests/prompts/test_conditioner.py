@@ -74,6 +74,8 @@ def test_comfyui_interpolates_from_the_empty_text(new, states_of):
     weights = torch.tensor([1, 1, 1.5, 1, 0.5, 1, 1.1, 1, 1, 1, 1, 1])[:, None]
     expected = empty + weights * (states - empty)
     torch.testing.assert_close(part.stream.tokens[0], expected, rtol=1e-5, atol=1e-5)
+    unweighted, is_one = conditioner.encode(["a red cat in the sea"]), weights[:, 0] == 1
+    assert torch.equal(part.stream.tokens[0, is_one], unweighted.stream.tokens[0, is_one])
 
 
 @pytest.mark.parametrize("syntax", ["a1111", "comfyui"])
