@@ -63,7 +63,7 @@ class FileLayer:
             return None
         form, scale = FORMS[self.form], self._scale()
         parts = {name: self.parts[name] for name in self.parts if name not in _NO_FORMULA}
-        on_meta = {name: each.to("meta") for name, each in parts.items()}
+        on_meta = {k: torch.empty(each.shape, device="meta") for k, each in parts.items()}
         try:
             found = form.compute(on_meta, torch.empty(shape, device="meta"))
         except (RuntimeError, ValueError, IndexError) as error:

@@ -183,8 +183,19 @@ def test_the_scales_of_peft_are_not_for_whole_differences(model, tmp_path):
     assert torch.equal(change.difference(torch.zeros(32, 16)), draw(32, 16))
 
 
-def test_16_bits_stay_16_bits_until_they_are_merged(model, tmp_path):
-    parts = {name: each.half() for name, each in loha().items()}
+def glora(outputs=32, inputs=16, rank=2):
+    shapes = {
+        "a1": (inputs, rank),
+        "a2": (rank, inputs),
+        "b1": (outputs, rank),
+        "b2": (rank, inputs),
+    }
+    return {f"{part}.weight": draw(*shape) for part, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("new_parts", [loha, glora])
+def test_16_bits_stay_16_bits_until_they_are_merged(model, tmp_path, new_parts):
+    parts = {name: each.half() for name, each in new_parts().items()}
     path = write(tmp_path / "a.safetensors", name_parts(LAYOUTS["kohya"], parts))
     (change,) = Lycoris.read(path, modules_of(model)).changes.values()
     assert {each.dtype for each in change.parts.values()} == {torch.float16}
