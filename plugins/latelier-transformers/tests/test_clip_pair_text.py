@@ -89,6 +89,7 @@ def test_prompts_are_encoded_as_by_diffusers(new_pair, pipeline, pair_config, nu
 def test_the_stream_is_filled_with_zeros(new_pair):
     part, padded = new_pair().encode(PROMPTS), new_pair(width=48).encode(PROMPTS)
     assert padded.stream.tokens.shape == (2, 12, 48)
+    assert new_pair(width=48).config.outputs().stream == 48
     assert torch.equal(padded.stream.tokens[..., :40], part.stream.tokens)
     assert not padded.stream.tokens[..., 40:].any()
 
