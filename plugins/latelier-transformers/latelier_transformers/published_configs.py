@@ -5,8 +5,8 @@ from typing import Any
 
 from latelier.contracts.errors import ModelFileError
 
-from latelier_transformers.clip_text.inputs import OWN_FIELDS, ClipTextConfig
-from latelier_transformers.t5_text.inputs import T5TextConfig
+from latelier_transformers.clip_text import inputs as clip
+from latelier_transformers.t5_text import inputs as t5
 
 _CLIP_SIZES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 _T5_SIZES = ("d_model", "d_ff", "num_layers", "num_heads")
@@ -40,7 +40,7 @@ def clip_text_fields(
     for token in tokens.values():
         if token not in vocab:
             raise ModelFileError(f"vocab.json: there is no token '{token}'")
-    known = ClipTextConfig.model_fields.keys() - tokens.keys() - OWN_FIELDS
+    known = clip.ClipTextConfig.model_fields.keys() - tokens.keys() - clip.OWN_FIELDS
     ids = {field: vocab[token] for field, token in tokens.items()}
     return {**_pick(config, _CLIP_SIZES, known), **ids}
 
@@ -51,7 +51,7 @@ def t5_text_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ModelFileError: `config` lacks a size.
     """
-    known = T5TextConfig.model_fields.keys() - {"max_length", "padding"}
+    known = t5.T5TextConfig.model_fields.keys() - t5.OWN_FIELDS
     # a configuration without this field is of T5's first version
     return {"feed_forward_proj": "relu", **_pick(config, _T5_SIZES, known)}
 

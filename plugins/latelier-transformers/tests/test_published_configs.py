@@ -48,6 +48,12 @@ def test_the_first_t5_has_relu_and_later_ones_their_activation():
     assert (found.feed_forward_proj, found.d_kv, found.num_layers) == ("gated-gelu", 32, 6)
 
 
+def test_fields_of_our_own_are_not_taken_from_published_configurations():
+    own = {"layer": "none", "final_norm": False, "pooled": "token", "prompt_syntax": "a1111"}
+    assert clip_text_fields({**CLIP, **own}, VOCAB) == clip_text_fields(CLIP, VOCAB)
+    assert t5_text_fields({**T5, "max_length": 20, "padding": "kept"}) == t5_text_fields(T5)
+
+
 def test_missing_values_are_named():
     without = {name: value for name, value in CLIP.items() if name != "hidden_size"}
     with pytest.raises(ModelFileError, match=r"config\.json: the field 'hidden_size' is missing"):

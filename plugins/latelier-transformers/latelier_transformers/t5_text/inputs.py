@@ -6,6 +6,9 @@ from latelier import ConditionerConfig, OutputSpec
 from latelier.contracts.bounds import Layers, Rows, Tokens, Width
 from pydantic import Field
 
+OWN_FIELDS = frozenset({"max_length", "padding"})
+"""Fields that `T5Config` does not have."""
+
 
 class T5TextConfig(ConditionerConfig):
     """T5's encoder. The fields of its network have the names of transformers' `T5Config`."""
@@ -37,7 +40,7 @@ class T5TextConfig(ConditionerConfig):
 
     def network(self) -> dict[str, Any]:
         """Return the fields of transformers' `T5Config`."""
-        return self.model_dump(exclude={"max_length", "padding"})
+        return self.model_dump(exclude=set(OWN_FIELDS))
 
     def outputs(self) -> OutputSpec:
         return OutputSpec(stream=self.d_model)

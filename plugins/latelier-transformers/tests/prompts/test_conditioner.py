@@ -157,6 +157,8 @@ def test_a_prompt_of_too_many_chunks_is_an_error(new):
     [
         ("a1111", "a (cat:1.2), [less], BREAK \\[a|b\\]", []),
         ("a1111", "a cat <lora:style:0.8>", ["'<lora:style:0.8>' is read as words: attach"]),
+        ("a1111", "<lyco:a> <hypernet:b:1>", ["'<lyco:a>' is read as words: attach"]),
+        ("a1111", "<hypernet:b:1>", ["'<hypernet:b:1>' is read as words"]),
         ("a1111", "[cat:dog:0.5]", ["'[cat:dog:0.5]' changes no words from step to step"]),
         ("a1111", "[cat|dog] AND a", ["'[cat|dog]' changes no", "'AND' is read as words"]),
         ("comfyui", "a [cat:dog:0.5]", []),

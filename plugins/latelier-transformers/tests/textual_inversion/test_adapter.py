@@ -17,6 +17,8 @@ from latelier.nn.low_rank import LowRank
 from latelier.pipeline.replay.replay import replay
 from safetensors.torch import save_file
 
+from latelier_transformers.textual_inversion.adapter import TextualInversion
+
 from ..test_pipeline import composed, pixels, same
 
 TABLE = "text_model.embeddings.token_embedding.weight"
@@ -145,6 +147,31 @@ def test_the_word_of_a_pair_is_known_to_both(atelier, pair_config, clip_tokenize
     save_file({"clip_l": vectors()}, tmp_path / "toy.safetensors")
     with pytest.raises(CompatibilityError, match=r"toy\.safetensors: .* a pair of text encoders"):
         read_adapter_file(tmp_path / "toy.safetensors", model, atelier)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "is_one"),
+    [
+        ({"<toy>": (768,)}, True),
+        ({"emb_params": (2, 500)}, True),  # whose error says the width
+        ({"<toy>": (2, 500)}, False),
+        ({"x.lora_up.weight": (320, 768)}, False),  # one half of a LoRA
+        ({"a": (2, 768), "b": (2, 768)}, False),
+        ({"string_to_token.*": ()}, False),
+        ({"x.lora_up.weight": (320, 4), "bundle_emb.toy.clip_l": (2, 768)}, True),
+    ],
+)
+def test_files_are_recognized_by_names_and_shapes(shapes, is_one):
+    assert TextualInversion.recognizes(shapes) == is_one
+
+
+def test_an_encoder_of_another_width_stays_as_it_is(atelier, clip, new_clip, tmp_path):
+    wider = new_clip(hidden_size=24)
+    model = {"conditioners.wide": wider, "conditioners.text": clip}
+    save_file({"clip_l": vectors()}, tmp_path / "toy.safetensors")
+    adapter = read_adapter_file(tmp_path / "toy.safetensors", model, atelier).adapter.module
+    assert adapter.extend(wider) is wider
+    assert adapter.extend(clip).config.vocab_size == clip.config.vocab_size + 2
 
 
 class TestFaults:

@@ -6,7 +6,7 @@ from latelier.checkpoints.weight_files import tensors_of
 from latelier.contracts.errors import ModelFileError
 from safetensors.torch import save_file
 
-from latelier_transformers.textual_inversion.reading import read_embeddings
+from latelier_transformers.textual_inversion.reading import bundle, read_embeddings
 
 
 def vectors(n, width, seed=0):
@@ -42,11 +42,12 @@ L, G = vectors(2, 768), vectors(2, 1280)
 )
 def test_every_form_is_read(tensors, words):
     found = read_embeddings(tensors, "file")
-    assert found.keys() == words.keys()
-    for word, encoders in words.items():
-        assert found[word].keys() == encoders.keys()
-        for encoder, expected in encoders.items():
-            assert torch.equal(found[word][encoder], expected)
+    for each in (found, read_embeddings(bundle(found), "other")):
+        assert each.keys() == words.keys()
+        for word, encoders in words.items():
+            assert each[word].keys() == encoders.keys()
+            for encoder, expected in encoders.items():
+                assert torch.equal(each[word][encoder], expected)
 
 
 def test_files_are_read_from_disk(tmp_path):

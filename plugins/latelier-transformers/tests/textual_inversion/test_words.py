@@ -149,9 +149,9 @@ def test_a_later_word_is_no_token_of_an_earlier_one(clip):
     view = with_words(clip, {"hat": {"clip_l": vectors(1)}})
     with pytest.raises(InvalidConfigError, match="'hat_1' would be read as a token of 'hat'"):
         with_words(view, {"hat_1": {"clip_l": vectors(1)}})
-    again = with_words(view, {"hat_2": {"clip_l": vectors(1)}})
+    apart = with_words(view, {"toy": {"clip_l": vectors(1)}, "hat_1": {"clip_l": vectors(1)}})
     number = clip.config.vocab_size
-    assert row(again, "hat hat_2")[1:3] == [number, number + 1]
+    assert row(apart, "hat toy hat_1")[1:4] == [number, number + 1, number + 2]
 
 
 def test_an_embedding_of_one_encoder_does_not_fit_a_pair(pair):
