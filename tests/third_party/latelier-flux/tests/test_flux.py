@@ -192,6 +192,11 @@ def test_a_saved_model_makes_the_same_picture(pipe, tmp_path):
     assert np.array_equal(np.asarray(found.image), np.asarray(expected.image))
 
 
+def test_the_distilled_guidance_is_kept_on_the_negative_side(pipe, theirs):
+    if theirs.config.guidance_embeds:
+        assert pipe.conditioners["distilled_guidance"].config.is_kept_in_negative
+
+
 def test_latents_are_normalized_as_published(pipe):
     config = pipe.first_stage.config
     assert (config.scale_factor, config.shift_factor) == (0.3611, 0.1159)
