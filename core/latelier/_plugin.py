@@ -77,6 +77,7 @@ class CorePlugin:
         )
         registrar.database("emoji", factory="latelier.data.emoji_scenes.database:emoji_database")
         _register_feature_networks(registrar)
+        _register_measures(registrar)
 
 
 def _register_feature_networks(registrar: Registrar) -> None:
@@ -93,6 +94,101 @@ def _register_feature_networks(registrar: Registrar) -> None:
         config=f"{configs}:InceptionConfig",
         summary="The network of FID, with published weights from a file.",
     )
+
+
+_MEASURES = (
+    (
+        "frechet_distance",
+        "frechet_distance:FrechetDistance",
+        "FrechetDistanceConfig",
+        "How far pictures as a whole are from real ones: FID, with the features of its network.",
+    ),
+    (
+        "kernel_distance",
+        "kernel_distance:KernelDistance",
+        "KernelDistanceConfig",
+        "As the Frechet distance, and right for few pictures too: KID.",
+    ),
+    (
+        "inception_score",
+        "inception_score:InceptionScore",
+        "InceptionScoreConfig",
+        "How sure a classifier is of each picture, and how many classes it sees.",
+    ),
+    (
+        "precision_recall",
+        "precision_recall:PrecisionRecall",
+        "PrecisionRecallConfig",
+        "How many pictures look real, and how much of what is real they show.",
+    ),
+    (
+        "density_coverage",
+        "density_coverage:DensityCoverage",
+        "DensityCoverageConfig",
+        "As precision and recall, and less misled by rare real pictures.",
+    ),
+    ("psnr", "psnr:Psnr", "NoOptions", "How exactly pictures repeat the pixels of originals."),
+    ("ssim", "ssim:Ssim", "NoOptions", "How far pictures repeat the structure of originals."),
+    (
+        "lpips",
+        "lpips:LpipsDistance",
+        "LpipsConfig",
+        "How different pictures look from originals, with published weights from a file.",
+    ),
+    (
+        "scene_distance",
+        "scene_distance:SceneDistance",
+        "NoOptions",
+        "How different emoji scenes look from originals to a small detector; it ships.",
+    ),
+    (
+        "masked_region",
+        "masked_region:MaskedRegion",
+        "NoOptions",
+        "Whether inpainting keeps all known pixels, and how exactly it fills the hole.",
+    ),
+    (
+        "class_accuracy",
+        "class_accuracy:ClassAccuracy",
+        "NoOptions",
+        "How often a classifier sees the class that was asked for.",
+    ),
+    (
+        "scene_objects",
+        "scenes.objects:SceneObjects",
+        "NoOptions",
+        "Whether emoji scenes show the objects of their captions, placed as these say.",
+    ),
+    (
+        "scene_layout",
+        "scenes.layout:SceneLayout",
+        "NoOptions",
+        "Whether the objects of emoji scenes are in their boxes.",
+    ),
+    (
+        "scene_map",
+        "scenes.semantic_map:SceneMap",
+        "NoOptions",
+        "How far emoji scenes follow their semantic maps.",
+    ),
+    (
+        "scene_background",
+        "scenes.background:SceneBackground",
+        "NoOptions",
+        "Whether emoji scenes have the background of their captions.",
+    ),
+)
+"""Name, factory, configuration and summary of each measure."""
+
+
+def _register_measures(registrar: Registrar) -> None:
+    for name, factory, config, summary in _MEASURES:
+        registrar.measure(
+            name,
+            factory=f"latelier.evaluation.measures.{factory}",
+            config=f"latelier.evaluation.measures.configs:{config}",
+            summary=summary,
+        )
 
 
 def _register_guidance(registrar: Registrar) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.evaluation.mean_iou import mean_iou
+from latelier.evaluation.mean_iou import count_overlaps, mean_iou
 
 
 def test_equal_maps_have_one() -> None:
@@ -32,3 +32,11 @@ def test_other_shapes_and_unknown_classes_are_errors() -> None:
         mean_iou(maps, maps[:, :1], 2)
     with pytest.raises(InvalidInputError, match="0 to 1"):
         mean_iou(maps, maps + 2, 2)
+
+
+def test_overlaps_are_counted_for_each_picture() -> None:
+    maps = torch.tensor([[[0, 0], [1, 1]], [[2, 2], [2, 2]]])
+    references = torch.tensor([[[0, 1], [1, 1]], [[2, 2], [0, 0]]])
+    shared, union = count_overlaps(maps, references, 4)
+    assert shared.tolist() == [[1, 2, 0, 0], [0, 0, 2, 0]]
+    assert union.tolist() == [[2, 3, 0, 0], [2, 0, 4, 0]]

@@ -1,4 +1,4 @@
-"""Mean intersection over union of semantic maps."""
+"""Intersection over union of semantic maps."""
 
 import torch
 from torch import Tensor
@@ -19,14 +19,26 @@ def mean_iou(maps: Tensor, references: Tensor, classes: int) -> float:
     Raises:
         InvalidInputError: the shapes differ, or a class is unknown.
     """
+    shared, union = (each.sum(0) for each in count_overlaps(maps, references, classes))
+    return float((shared[union > 0] / union[union > 0]).mean())
+
+
+def count_overlaps(maps: Tensor, references: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Return the pixels of each class in both maps, and in at least one: float64 (B, classes).
+
+    Raises:
+        InvalidInputError: the shapes differ, or a class is unknown.
+    """
     if maps.shape != references.shape:
         raise InvalidInputError(
             f"expected maps of one shape, got {tuple(maps.shape)} and {tuple(references.shape)}"
         )
-    pairs = (maps.long() * classes + references.long()).flatten()
-    if len(pairs) == 0 or pairs.min() < 0 or max(int(maps.max()), int(references.max())) >= classes:
+    both = torch.stack([maps.long(), references.long()]).flatten(2)
+    if both.numel() == 0 or both.min() < 0 or both.max() >= classes:
         raise InvalidInputError(f"expected classes from 0 to {classes - 1}")
-    counts = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).double()
-    shared = counts.diagonal()
-    union = counts.sum(0) + counts.sum(1) - shared
-    return float((shared[union > 0] / union[union > 0]).mean())
+    pairs = both[0] * classes + both[1]
+    counts = torch.zeros(len(maps), classes**2, dtype=torch.float64)
+    counts = counts.scatter_add_(1, pairs, torch.ones(pairs.shape, dtype=torch.float64))
+    counts = counts.reshape(-1, classes, classes)
+    shared = counts.diagonal(dim1=1, dim2=2)
+    return shared, counts.sum(1) + counts.sum(2) - shared

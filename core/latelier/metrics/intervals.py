@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import torch
 from torch import Tensor
 
-_Z = 1.959963984540054
+NORMAL_QUANTILE = 1.959963984540054
 """Two-sided 95 % quantile of the standard normal distribution."""
 
 _RESAMPLES, _SEED = 1000, 0
@@ -65,7 +65,7 @@ def student_quantile(freedom: int) -> float:
 
     Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
     """
-    z, n = _Z, freedom
+    z, n = NORMAL_QUANTILE, freedom
     return (
         z
         + (z**3 + z) / (4 * n)

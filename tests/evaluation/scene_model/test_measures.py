@@ -6,15 +6,11 @@ import pytest
 import torch
 
 from latelier.data.emoji_scenes import Scene, SceneConfig
-from latelier.data.emoji_scenes.claims import RelationClaim
 from latelier.data.emoji_scenes.dataset import EmojiScenes
-from latelier.data.emoji_scenes.layout import Box
-from latelier.evaluation.detector.objects import DetectedObject
 from latelier.evaluation.scene_model.examples import JudgedPictures
 from latelier.evaluation.scene_model.masks import enlarge, hide_object, reduce, to_picture
 from latelier.evaluation.scene_model.measures import (
     Measure,
-    is_related,
     measure_background,
     measure_first_choice,
     measure_fit,
@@ -102,36 +98,6 @@ def test_colors_may_be_in_any_order_and_unnamed_backgrounds_do_not_count(judged:
     assert measure_background(judged(turned, shown=scenes))["color"] == 1
     silent = [replace(s, claims=replace(s.claims, background=False)) for s in scenes]
     assert measure_background(judged(silent)) == {}
-
-
-def _found(box: Box) -> DetectedObject:
-    return DetectedObject(box, torch.zeros(2), torch.ones(3, 3) > 0)
-
-
-LEFT, RIGHT = (0.0, 0.3, 0.4, 0.7), (0.6, 0.3, 1.0, 0.7)
-LARGE, INSIDE = (0.0, 0.0, 1.0, 1.0), (0.3, 0.5, 0.7, 0.9)
-
-
-@pytest.mark.parametrize(
-    ("subject", "words", "other", "is_right"),
-    [
-        (LEFT, "to the left of", RIGHT, True),
-        (RIGHT, "to the left of", LEFT, False),
-        (LEFT, "above", RIGHT, False),
-        (INSIDE, "in front of", LARGE, True),
-        (LARGE, "behind", INSIDE, True),
-        (LEFT, "behind", RIGHT, False),
-        (LARGE, "overlapping", INSIDE, True),
-        (LEFT, "to the left of", (0.35, 0.3, 0.8, 0.7), True),
-        (LEFT, "to the left of", (0.2, 0.3, 0.8, 0.7), False),
-    ],
-)
-def test_relations_are_read_from_boxes(
-    subject: Box, words: str, other: Box, is_right: bool
-) -> None:
-    claim = RelationClaim(0, words, 1)  # type: ignore[arg-type]
-    assert is_related(claim, [_found(subject), _found(other)]) == is_right
-    assert not is_related(claim, [_found(subject), None])
 
 
 def test_holes_cover_their_object_and_small_pictures_are_a_quarter(lone: list[Scene]) -> None:

@@ -9,17 +9,18 @@ from PIL.Image import Image
 from torch import Tensor
 
 from latelier.contracts.images.pixels import denormalize, pil_to_tensor
-from latelier.data.emoji_scenes import BACKGROUND_KINDS, PALETTE, SEMANTIC_CLASSES, Scene
-from latelier.data.emoji_scenes.claims import RelationClaim
-from latelier.data.emoji_scenes.layout import direction, gaps
-from latelier.data.emoji_scenes.places import PLACES
+from latelier.data.emoji_scenes import SEMANTIC_CLASSES, Scene
 from latelier.evaluation.artwork.fit import FitRange, fit_artwork
 from latelier.evaluation.artwork.template import ArtworkTemplate
-from latelier.evaluation.detector.look_alikes import look_alike
-from latelier.evaluation.detector.objects import (
-    DetectedObject,
-    boxes_iou,
-    match_glyphs,
+from latelier.evaluation.detector.objects import boxes_iou
+from latelier.evaluation.detector.outcomes import (
+    RIGHT_BOX,
+    Found,
+    compare_background,
+    is_first_choice,
+    is_related,
+    list_ious,
+    match_objects,
 )
 from latelier.evaluation.mean_iou import mean_iou
 from latelier.evaluation.scene_model.examples import JudgedPictures
@@ -30,13 +31,7 @@ from latelier.metrics.psnr import psnr
 Measured = Mapping[str, float]
 Measure = Callable[[JudgedPictures], Measured]
 
-_RIGHT_BOX = 0.5
 _MOST_DB = 60.0
-_OVERLAPS = ("in front of", "behind", "overlapping")
-_MOST_OVERLAP = 0.1
-"""Most overlap of two boxes, in shares of the picture, of objects that are said to be apart."""
-_COLORS = [color.name for color in PALETTE]
-_PLACES = list(PLACES)
 
 
 def measure_fit(pictures: JudgedPictures) -> Measured:
@@ -52,7 +47,7 @@ def measure_fit(pictures: JudgedPictures) -> Measured:
 def measure_first_choice(pictures: JudgedPictures) -> Measured:
     """Return how often the largest object is the scene's lone one ("first_choice")."""
     hits = [
-        bool(objects) and look_alike(objects[0].glyph, scene.objects[0].glyph.index)
+        is_first_choice(objects, scene)
         for objects, scene in zip(pictures.reading.objects, pictures.scenes, strict=True)
     ]
     return _shares(first_choice=hits)
@@ -64,27 +59,13 @@ def measure_presence(pictures: JudgedPictures) -> Measured:
     "all_present"; "relation": of the relations that the caption states, those of two objects that
     are there and are placed so.
     """
-    matches = _match(pictures)
+    matches = match_objects(pictures.reading, pictures.scenes)
     relations = [
         is_related(claim, found)
         for found, scene in zip(matches, pictures.scenes, strict=True)
         for claim in scene.claims.relations
     ]
     return _shares(all_present=[None not in found for found in matches], relation=relations)
-
-
-def is_related(claim: RelationClaim, found: Sequence[DetectedObject | None]) -> bool:
-    """Return whether two detected objects are placed as a caption says.
-
-    Boxes do not show which of two objects is in front, and reach a little too far.
-    """
-    subject, other = found[claim.subject], found[claim.other]
-    if subject is None or other is None:
-        return False
-    gap = max(gaps(subject.box, other.box))
-    if claim.relation in _OVERLAPS:
-        return gap < 0
-    return gap > -_MOST_OVERLAP and direction(subject.box, other.box) == claim.relation
 
 
 def measure_background(pictures: JudgedPictures) -> Measured:
@@ -96,31 +77,21 @@ def measure_background(pictures: JudgedPictures) -> Measured:
     for k, scene in enumerate(pictures.scenes):
         if not scene.claims.background:
             continue
-        right = _compare_background(pictures, k)
+        right = compare_background(pictures.reading, k, scene)
         for name, is_right in right.items():
             outcomes[name].append(is_right)
         outcomes["background"].append(all(right.values()))
     return _shares(**outcomes)
 
 
-def _compare_background(pictures: JudgedPictures, k: int) -> dict[str, bool]:
-    background, reading = pictures.scenes[k].background, pictures.reading
-    kind = BACKGROUND_KINDS[int(reading.kind[k])] == background.kind
-    if background.kind == "place":
-        return {"kind": kind, "place": _PLACES[int(reading.place[k])] == background.style}
-    read = (reading.color[k], reading.second_color[k])[: len(background.colors)]
-    return {
-        "kind": kind,
-        "color": {_COLORS[int(color)] for color in read} == set(background.colors),
-    }
-
-
 def measure_layout(pictures: JudgedPictures) -> Measured:
     """Return how often an object is the right one at IoU 0.5 or more with its box ("layout")."""
     outcomes = [
         is_right
-        for found, scene in zip(_match(pictures), pictures.scenes, strict=True)
-        for is_right in _boxes_right(found, [each.box for each in scene.objects])
+        for found, scene in zip(
+            match_objects(pictures.reading, pictures.scenes), pictures.scenes, strict=True
+        )
+        for is_right in _boxes_right(found, scene)
     ]
     return _shares(layout=outcomes)
 
@@ -142,7 +113,9 @@ def measure_inpainting(pictures: JudgedPictures) -> Measured:
     ]
     found = [
         match[0] is not None and boxes_iou(match[0].box, scene.objects[0].box) > 0
-        for match, scene in zip(_match(pictures), pictures.scenes, strict=True)
+        for match, scene in zip(
+            match_objects(pictures.reading, pictures.scenes), pictures.scenes, strict=True
+        )
     ]
     return _shares(exact=exact, found=found)
 
@@ -162,12 +135,15 @@ def measure_together(pictures: JudgedPictures) -> Measured:
     caption says.
     """
     outcomes = []
-    matches = _match(pictures)
+    matches = match_objects(pictures.reading, pictures.scenes)
     for k, (image, original, scene) in enumerate(_with_originals(pictures)):
         outcomes.append(
             _is_known_exact(image, original, hide_object(scene))
-            and all(_boxes_right(matches[k], [each.box for each in scene.objects]))
-            and (not scene.claims.background or all(_compare_background(pictures, k).values()))
+            and all(_boxes_right(matches[k], scene))
+            and (
+                not scene.claims.background
+                or all(compare_background(pictures.reading, k, scene).values())
+            )
         )
     return _shares(together=outcomes)
 
@@ -183,20 +159,8 @@ def _is_known_exact(image: Tensor, original: Tensor, mask: Image) -> bool:
     return torch.equal(denormalize(image)[:, known], denormalize(original)[:, known])
 
 
-def _match(pictures: JudgedPictures) -> list[list[DetectedObject | None]]:
-    return [
-        match_glyphs(objects, [each.glyph.index for each in scene.objects])
-        for objects, scene in zip(pictures.reading.objects, pictures.scenes, strict=True)
-    ]
-
-
-def _boxes_right(
-    found: Sequence[DetectedObject | None], boxes: Sequence[tuple[float, float, float, float]]
-) -> list[bool]:
-    return [
-        match is not None and boxes_iou(match.box, box) >= _RIGHT_BOX
-        for match, box in zip(found, boxes, strict=True)
-    ]
+def _boxes_right(found: Found, scene: Scene) -> list[bool]:
+    return [iou >= RIGHT_BOX for iou in list_ious(found, [each.box for each in scene.objects])]
 
 
 def _shares(**outcomes: Sequence[bool]) -> dict[str, float]:
