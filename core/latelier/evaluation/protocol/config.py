@@ -184,7 +184,7 @@ def to_yaml(config: EvaluationConfig) -> str:
 def _replace(values: dict[str, Any], field: str, value: Any) -> None:
     *parents, name = field.split(".")
     for parent in parents:
-        inner = values.setdefault(parent, {})
+        inner = values[parent] = values.get(parent) or {}
         if not isinstance(inner, dict):  # a short form, such as a name
             raise InvalidConfigError(f"{field}: '{parent}' is no mapping in the file")
         values = inner

@@ -1,12 +1,13 @@
 """Computes the chunks of an evaluation."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from latelier.contracts.errors import DataError, PluginError
+from latelier.contracts.errors import DataError, InvalidInputError, PluginError
 from latelier.contracts.features import Features
 from latelier.contracts.measures import EvaluatedPictures
 from latelier.data.pictures import UnusableError
@@ -31,14 +32,13 @@ def compute_chunk(evaluation: Evaluation, number: int) -> Chunk:
     unusable, kept = list[Unusable](), dict[int, Tensor]()
     for start in range(indices.start, indices.stop, evaluation.config.batch_size):
         batch = range(start, min(start + evaluation.config.batch_size, indices.stop))
-        samples = _read_samples(evaluation, batch, unusable)
+        made = _make_pictures(evaluation, _read_samples(evaluation, batch, unusable), unusable)
         check_unusable(evaluation, unusable)
-        if samples:
-            images = _make_pictures(evaluation, samples)
-            parts.append(_record(evaluation, samples, images))
+        if made:
+            parts.append(_record(evaluation, made))
             kept |= {
                 sample["index"]: image
-                for sample, image in zip(samples, images, strict=True)
+                for sample, image in made
                 if sample["index"] < evaluation.config.keep
             }
     columns = {name: torch.cat([each[name] for each in parts]) for name in (parts or [{}])[0]}
@@ -76,13 +76,34 @@ def _read_samples(evaluation: Evaluation, indices: range, unusable: list[Unusabl
     return samples
 
 
-def _make_pictures(evaluation: Evaluation, samples: Sequence[Sample]) -> Tensor:
-    """Return a picture of each sample: those whose indices follow each other are made together."""
-    task = evaluation.config.task
-    return torch.cat([task.make_pictures(evaluation.model, run) for run in _runs(samples)])
+def _make_pictures(
+    evaluation: Evaluation, samples: Sequence[Sample], unusable: list[Unusable]
+) -> list[tuple[Sample, Tensor]]:
+    """Return the samples with their pictures; append those that the model refuses to `unusable`.
+
+    Samples whose indices follow each other are made together, in halves where one is refused.
+    """
+    made = list[tuple[Sample, Tensor]]()
+    queue = deque(_divide(samples))
+    while queue:
+        run = queue.popleft()
+        try:
+            pictures = evaluation.config.task.make_pictures(evaluation.model, run)
+        except InvalidInputError as error:
+            if len(run) > 1:
+                half = len(run) // 2
+                queue.extendleft((run[half:], run[:half]))
+                continue
+            index = run[0]["index"]
+            name = evaluation.samples.sample_name(index)
+            unusable.append(Unusable(index, name, str(error)))
+        else:
+            made += zip(run, pictures, strict=True)
+    return made
 
 
-def _runs(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+def _divide(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+    """Yield the longest runs of samples whose indices follow each other."""
     first = 0
     for k in range(1, len(samples) + 1):
         if k == len(samples) or samples[k]["index"] != samples[k - 1]["index"] + 1:
@@ -90,9 +111,11 @@ def _runs(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
             first = k
 
 
-def _record(evaluation: Evaluation, samples: Sequence[Sample], images: Tensor) -> dict[str, Tensor]:
-    """Return the columns of a batch, on the CPU."""
-    images = images.to(evaluation.device)
+@torch.no_grad()
+def _record(evaluation: Evaluation, made: Sequence[tuple[Sample, Tensor]]) -> dict[str, Tensor]:
+    """Return the columns of samples and their pictures, on the CPU."""
+    samples = [sample for sample, _ in made]
+    images = torch.stack([picture for _, picture in made]).to(evaluation.device)
     features = None if evaluation.network is None else evaluation.network(images)
     originals = None
     if "originals" in evaluation.needs:

@@ -12,6 +12,7 @@ import torch
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, LatelierError
 from latelier.contracts.features import FeatureNetwork
 from latelier.contracts.measures import Measure
+from latelier.contracts.messages import suggestion
 from latelier.evaluation.protocol.config import Choice, EvaluationConfig
 from latelier.evaluation.samples.opening import open_paired_samples, open_samples
 from latelier.evaluation.samples.samples import Samples
@@ -21,8 +22,12 @@ from latelier.io.hashing import sha256_of
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline import Pipeline, load
 from latelier.pipeline.placement import resolve_device
+from latelier.pipeline.request import KEYWORDS
 from latelier.pipeline.storage.manifest_header import MANIFEST
 from latelier.pipeline.storage.sources import find
+
+_MADE_BY_RUN = frozenset({"n", "seed", "batch_size", "init_image", "mask"})
+"""Keywords of `Pipeline.generate` that the run itself gives."""
 
 OF_RUN = frozenset({"features", "logits", "originals", "reference"})
 """Needs of measures that the run meets; all others are fields of samples."""
@@ -173,6 +178,7 @@ def _require_network(config: EvaluationConfig) -> Choice:
 
 
 def _make_model(config: EvaluationConfig, pipeline: Pipeline, samples: Samples) -> EvaluatedModel:
+    _check_options(config.generate)
     inputs = config.task.inputs if config.inputs is None else config.inputs
     missing = sorted(set(inputs) - set(pipeline.inputs))
     if missing:
@@ -182,6 +188,15 @@ def _make_model(config: EvaluationConfig, pipeline: Pipeline, samples: Samples) 
             "inputs to its public inputs, each with a field of the samples"
         )
     return EvaluatedModel(pipeline, inputs, config.generate, config.seed, samples.size)
+
+
+def _check_options(options: Collection[str]) -> None:
+    known = KEYWORDS - _MADE_BY_RUN
+    for name in sorted(options):
+        if name not in known:
+            raise InvalidConfigError(
+                f"generate: '{name}' is no option of it. {suggestion(name, sorted(known))}"
+            )
 
 
 def _list_facts(

@@ -10,7 +10,7 @@ results.json, results.csv, results.md
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ FACTS = "facts.json"
 CHUNKS = "chunks"
 PICTURES = "pictures"
 REFERENCE = "reference.safetensors"
+RESULTS = "results.json"
 
 
 @contextmanager
@@ -101,6 +102,21 @@ def list_files(folder: Path, numbers: Iterable[int]) -> list[Path]:
     return [chunk_path(folder / CHUNKS, number) for number in numbers]
 
 
+def discard(folder: Path) -> None:
+    """Remove the records of a run, and its folder if it has nothing else.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    for path in list_chunks(folder / CHUNKS):
+        path.unlink()
+    for name in (CONFIG, FACTS):
+        (folder / name).unlink()
+    with suppress(OSError):  # it is not empty
+        (folder / CHUNKS).rmdir()
+        folder.rmdir()
+
+
 def check_same(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
     """Check that facts are those of another run.
 
@@ -120,8 +136,14 @@ def _check_facts(folder: Path, evaluation: Evaluation) -> None:
     facts = json.loads(json.dumps(evaluation.facts))
     if (folder / FACTS).is_file():
         check_same(read_facts(folder), facts, f"out: {folder}")
-    else:
-        write_json(folder / FACTS, facts)
+        return
+    for name in (CONFIG, REFERENCE, RESULTS):
+        if (folder / name).exists():
+            raise InvalidConfigError(
+                f"out: {folder / name} was not written by a run, and would be overwritten; name "
+                "another out"
+            )
+    write_json(folder / FACTS, facts)
 
 
 def _show(value: Any) -> str:

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -21,7 +21,7 @@ Prepare = Callable[[int], Evaluation]
 """Returns the evaluation in the process of a number; it is a function that can be pickled."""
 
 
-def compute_here(evaluation: Evaluation, folder: Path, numbers: Sequence[int]) -> Iterator[int]:
+def compute_here(evaluation: Evaluation, folder: Path, numbers: Sequence[int]) -> Generator[int]:
     """Compute and store chunks in this process; yield the number of each.
 
     Raises:
@@ -36,7 +36,7 @@ def compute_here(evaluation: Evaluation, folder: Path, numbers: Sequence[int]) -
 
 def compute_in_processes(
     prepare: Prepare, folder: Path, numbers: Sequence[int], processes: int
-) -> Iterator[int]:
+) -> Generator[int]:
     """Compute and store chunks in processes of their own; yield the number of each.
 
     They end with this process, however it ends.

@@ -1,6 +1,7 @@
 """Records the pictures of an evaluation: computes the chunks that its folder does not have."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,7 +12,7 @@ from latelier.evaluation.protocol.config import EvaluationConfig
 from latelier.evaluation.records.chunk import Unusable, chunk_path, read_header
 from latelier.evaluation.run.chunks import check_unusable
 from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
-from latelier.evaluation.run.folder import CHUNKS, hold_folder, read_stored
+from latelier.evaluation.run.folder import CHUNKS, read_stored
 from latelier.evaluation.run.processes import compute_here, compute_in_processes
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
@@ -70,35 +71,35 @@ class Resources:
 def record(evaluation: Evaluation, resources: Resources, title: str) -> tuple[Unusable, ...]:
     """Compute and store the chunks of a part that are missing; return all unusable samples.
 
+    The folder is held (see `hold_folder`).
+
     Raises:
-        InvalidConfigError: the folder holds another evaluation, or another process works in it.
         DataError: more samples are unusable than the configuration allows.
         LatelierError: see `compute_chunk`.
         OSError: a file cannot be written.
         KeyboardInterrupt: with a message that says how many pictures are stored.
     """
-    folder, numbers = evaluation.config.out, resources.part.numbers(evaluation.chunk_count)
-    with hold_folder(folder, evaluation):
-        stored = read_stored(folder, evaluation)
-        unusable = [each for header in stored.values() for each in header.unusable]
-        check_unusable(evaluation, unusable)
-        missing = [number for number in numbers if number not in stored]
-        done = sum(len(evaluation.indices(number)) for number in numbers if number in stored)
-        total = sum(len(evaluation.indices(number)) for number in numbers)
-        finished = _compute(evaluation, resources, missing, unusable)
-        try:
+    numbers = resources.part.numbers(evaluation.chunk_count)
+    stored = read_stored(evaluation.config.out, evaluation)
+    unusable = [each for header in stored.values() for each in header.unusable]
+    check_unusable(evaluation, unusable)
+    missing = [number for number in numbers if number not in stored]
+    done = sum(len(evaluation.indices(number)) for number in numbers if number in stored)
+    total = sum(len(evaluation.indices(number)) for number in numbers)
+    try:
+        with closing(_compute(evaluation, resources, missing, unusable)) as finished:
             for count in resources.track(finished, title, done, total):
                 done += count
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"{done:,} of {total:,} {title} are stored; the same command goes on with them"
-            ) from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"{done:,} of {total:,} {title} are stored; the same command goes on with them"
+        ) from None
     return tuple(unusable)
 
 
 def _compute(
     evaluation: Evaluation, resources: Resources, missing: list[int], unusable: list[Unusable]
-) -> Iterator[int]:
+) -> Generator[int]:
     """Compute chunks; yield the number of samples of each, and collect those that are unusable."""
     folder = evaluation.config.out
     if resources.processes == 1:
@@ -106,10 +107,11 @@ def _compute(
     else:
         prepare = partial(_prepare, evaluation.config)
         computed = compute_in_processes(prepare, folder, missing, resources.processes)
-    for number in computed:
-        unusable += read_header(chunk_path(folder / CHUNKS, number)).unusable
-        check_unusable(evaluation, unusable)
-        yield len(evaluation.indices(number))
+    with closing(computed):  # which ends the processes at once, also after an error
+        for number in computed:
+            unusable += read_header(chunk_path(folder / CHUNKS, number)).unusable
+            check_unusable(evaluation, unusable)
+            yield len(evaluation.indices(number))
 
 
 def _prepare(config: EvaluationConfig, place: int) -> Evaluation:

@@ -1,6 +1,5 @@
 """The reference of a run: read from a file, or computed as an evaluation of its own."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from latelier.evaluation.records.reference import (
 )
 from latelier.evaluation.records.stored import StoredRecords
 from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
-from latelier.evaluation.run.folder import REFERENCE, list_files
+from latelier.evaluation.run.folder import REFERENCE, discard, hold_folder, list_files
 from latelier.evaluation.run.recording import Resources, record
 from latelier.evaluation.tasks.originals import Originals
 
@@ -36,23 +35,27 @@ def open_reference(evaluation: Evaluation, resources: Resources) -> StoredRefere
         reference = read_reference(config.reference.path)
         check_reference(reference, evaluation, str(config.reference.path))
         return reference
-    own = _configure(evaluation, config.reference)
-    path = config.out / REFERENCE
-    reference = compute_reference(own, path, config.reference.sample, resources)
+    own = prepare_evaluation(_configure(evaluation, config.reference), resources.atelier)
+    path, sample = config.out / REFERENCE, config.reference.sample
+    if path.is_file():
+        reference = read_reference(path)
+        if reference.facts == list_facts(own) and reference.limit == sample:
+            return reference
+    reference = compute_reference(own, path, sample, resources)
     check_reference(reference, evaluation, "reference")
     return reference
 
 
 def compute_reference(
-    config: EvaluationConfig, path: Path, sample: int, resources: Resources
+    evaluation: Evaluation, path: Path, sample: int, resources: Resources
 ) -> StoredReference:
-    """Return the reference of the pictures of a configuration, and write it to a file.
+    """Return the reference of the pictures of an evaluation, and write it to a file.
 
-    The chunks are in `config.out` until the file is there.
+    The chunks are in the folder of the evaluation until the file is there.
 
     Args:
-        config: of an evaluation of the pictures, without measures.
-        path: of the file; what it has is returned if it is the same reference.
+        evaluation: of the pictures, without measures.
+        path: of the file, which is replaced.
         sample: most features that are kept.
         resources: that compute it.
 
@@ -60,18 +63,14 @@ def compute_reference(
         DataError: the data are missing or damaged.
         OSError: a file cannot be written.
     """
-    evaluation = prepare_evaluation(config, resources.atelier)
-    facts = _list_facts(evaluation)
-    if path.is_file():
-        stored = read_reference(path)
-        if dict(stored.facts) == facts and stored.limit == sample:
-            return stored
-    record(evaluation, resources, "reference pictures")
-    files = list_files(config.out, resources.part.numbers(evaluation.chunk_count))
+    folder = evaluation.config.out
+    with hold_folder(folder, evaluation):
+        record(evaluation, resources, "reference pictures")
+    files = list_files(folder, resources.part.numbers(evaluation.chunk_count))
     chunks = StoredRecords(files).chunks("index", "features")
-    reference = measure_reference(((a, b) for a, b in chunks), facts, sample)
+    reference = measure_reference(((a, b) for a, b in chunks), list_facts(evaluation), sample)
     write_reference(path, reference)
-    shutil.rmtree(config.out)
+    discard(folder)
     return reference
 
 
@@ -114,7 +113,8 @@ def _configure(evaluation: Evaluation, reference: ReferenceConfig) -> Evaluation
     )
 
 
-def _list_facts(evaluation: Evaluation) -> dict[str, Any]:
+def list_facts(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what determines the reference of the pictures of an evaluation, as JSON values."""
     assert evaluation.network is not None
     data: Mapping[str, Any] = {**evaluation.samples.facts, "pictures": evaluation.count}
     return {

@@ -16,7 +16,7 @@ from latelier.evaluation.records.stored import StoredRecords
 from latelier.evaluation.report.files import write_report
 from latelier.evaluation.report.results import MeasuredFigure, Results
 from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
-from latelier.evaluation.run.folder import list_files
+from latelier.evaluation.run.folder import hold_folder, list_files
 from latelier.evaluation.run.recording import Part, Resources, record
 from latelier.evaluation.run.references import open_reference
 
@@ -43,14 +43,15 @@ def run_evaluation(config: EvaluationConfig, resources: Resources) -> Results | 
         raise InvalidConfigError("measures: expected one or more")
     published = [read_published(name) for name in config.published]
     evaluation = prepare_evaluation(config, resources.atelier)
-    if resources.part != Part():
-        record(evaluation, resources, "pictures")
-        return None
-    reference = open_reference(evaluation, resources)
-    unusable = record(evaluation, resources, "pictures")
-    results = measure_records(evaluation, reference, unusable)
-    write_report(results, config.out, published)
-    return results
+    with hold_folder(config.out, evaluation):
+        if resources.part != Part():
+            record(evaluation, resources, "pictures")
+            return None
+        reference = open_reference(evaluation, resources)
+        unusable = record(evaluation, resources, "pictures")
+        results = measure_records(evaluation, reference, unusable)
+        write_report(results, config.out, published)
+        return results
 
 
 def measure_records(

@@ -48,6 +48,7 @@ def reference(
     from latelier.contracts.errors import InvalidInputError
     from latelier.contracts.frozen import validate
     from latelier.evaluation.protocol.config import EvaluationConfig
+    from latelier.evaluation.run.evaluation import prepare_evaluation
     from latelier.evaluation.run.references import compute_reference
 
     if output.suffix != ".safetensors":
@@ -62,6 +63,8 @@ def reference(
         **choose_network(network, weights),
     }
     config = validate(EvaluationConfig, values, "evaluate reference")
-    stored = compute_reference(config, output, sample, make_resources(processes, part))
+    resources = make_resources(processes, part)
+    evaluation = prepare_evaluation(config, resources.atelier)
+    stored = compute_reference(evaluation, output, sample, resources)
     typer.echo(f"{stored.count:,} pictures, by {stored.facts['network_name']}", err=True)
     show_line(output)

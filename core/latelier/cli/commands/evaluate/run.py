@@ -41,13 +41,10 @@ def run(
     from latelier.evaluation.protocol.config import read_evaluation
     from latelier.evaluation.run.run import run_evaluation
 
-    given = {
-        "model": model,
-        "data": None if data is None else {"path": data},
-        "pictures": pictures,
-        "out": out,
-    }
-    values = {name: value for name, value in given.items() if value is not None}
+    given = {"model": model, "data.path": data, "pictures": pictures, "out": out}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if data is not None:  # in place of the protocol's source; its size and captions stay
+        values |= {"data.dataset": None, "data.config": {}, "data.length": None, "data.root": None}
     evaluation = read_evaluation(config, {**values, **_parse(changes or [])})
     results = run_evaluation(evaluation, make_resources(processes, part))
     if results is None:
