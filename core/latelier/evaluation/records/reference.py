@@ -137,7 +137,7 @@ def write_reference(path: Path, reference: StoredReference) -> None:
         "limit": reference.limit,
         "facts": dict(reference.facts),
     }
-    write_weights(path, tensors, {_METADATA: json.dumps(header, sort_keys=True)})
+    write_weights(path, tensors, {_METADATA: json.dumps(header)})
 
 
 def read_reference(path: Path) -> StoredReference:

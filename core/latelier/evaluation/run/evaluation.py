@@ -119,10 +119,10 @@ def prepare_evaluation(config: EvaluationConfig, atelier: Atelier) -> Evaluation
 def _build_measures(config: EvaluationConfig, atelier: Atelier) -> dict[str, Measure]:
     measures: dict[str, Measure] = {}
     for choice in config.measures:
+        measure = _build(atelier, "measure", choice, "measures")
         name = atelier.measures.spec(choice.id).name
         same = sum(each.partition("-")[0] == name for each in measures)
-        label = f"{name}-{same + 1}" if same else name
-        measures[label] = _build(atelier, "measure", choice, "measures")
+        measures[f"{name}-{same + 1}" if same else name] = measure
     return measures
 
 

@@ -1,0 +1,206 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from latelier.contracts.errors import DataError, EvaluationError, InvalidConfigError
+from latelier.evaluation.records.chunk import list_chunks
+from latelier.evaluation.run import recording
+from latelier.evaluation.run.evaluation import prepare_evaluation
+from latelier.evaluation.run.folder import hold_folder
+from latelier.evaluation.run.merging import merge_runs
+from latelier.evaluation.run.processes import compute_here
+from latelier.evaluation.run.recording import Part
+from latelier.evaluation.run.run import run_evaluation
+
+
+def read_results(config) -> bytes:
+    return (config.out / "results.json").read_bytes()
+
+
+@pytest.fixture
+def uninterrupted(configure, resources, tmp_path) -> bytes:
+    """The results of the run in one go."""
+    config = configure(out=tmp_path / "uninterrupted")
+    run_evaluation(config, resources)
+    return read_results(config)
+
+
+def test_the_report_has_the_figures_of_all_measures(configure, resources):
+    config = configure()
+
+    results = run_evaluation(config, resources)
+
+    assert results is not None
+    assert [(each.measure, each.network) for each in results.figures] == [
+        ("difference", ""),
+        ("shift", "toy"),
+    ]
+    assert results.figures[0].figure.value == 0
+    assert results.figures[1].figure.value > 0
+    assert results.pictures == 11
+    assert results.reference == "6 pictures of emoji_scenes"
+    assert json.loads(read_results(config))["provenance"]["facts"]["network"] == "toy 1"
+    assert (config.out / "results.md").is_file()
+    assert (config.out / "results.csv").is_file()
+
+
+def test_pictures_of_the_reference_itself_are_not_shifted(configure, resources):
+    results = run_evaluation(configure(reference={"pictures": 11}), resources)
+
+    assert results is not None
+    assert results.figures[1].figure.value == pytest.approx(0, abs=1e-5)
+
+
+def test_a_run_goes_on_with_what_is_stored(configure, resources, uninterrupted, monkeypatch):
+    config = configure()
+
+    def stop_after_one(evaluation, folder, numbers):
+        yield next(compute_here(evaluation, folder, numbers))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording, "compute_here", stop_after_one)
+        with pytest.raises(KeyboardInterrupt, match="4 of 6 reference pictures are stored"):
+            run_evaluation(config, resources)
+        with pytest.raises(KeyboardInterrupt, match="6 of 6 reference pictures are stored"):
+            run_evaluation(config, resources)
+    computed = []
+
+    def note(evaluation, folder, numbers):
+        computed.append(list(numbers))
+        return compute_here(evaluation, folder, numbers)
+
+    monkeypatch.setattr(recording, "compute_here", note)
+    run_evaluation(config, resources)
+
+    assert computed == [[], [0, 1, 2]]
+    assert read_results(config) == uninterrupted
+
+
+def test_a_finished_run_computes_nothing_again(configure, resources, monkeypatch):
+    config = configure()
+    run_evaluation(config, resources)
+    before = read_results(config)
+    monkeypatch.setattr("latelier.evaluation.run.processes.compute_chunk", None)
+
+    run_evaluation(config, resources)
+
+    assert read_results(config) == before
+
+
+def test_another_configuration_in_the_folder_is_an_error(configure, resources):
+    run_evaluation(configure(), resources)
+
+    with pytest.raises(InvalidConfigError, match=r"has another seed \(seed: 0 there, 1 here\)"):
+        run_evaluation(configure(seed=1), resources)
+
+
+def test_other_reference_pictures_are_computed_again(configure, resources):
+    first = run_evaluation(configure(), resources)
+    second = run_evaluation(configure(reference={"pictures": 9}), resources)
+
+    assert first is not None
+    assert second is not None
+    assert first.figures[1] != second.figures[1]
+
+
+def test_a_configuration_of_the_user_is_not_overwritten(configure, resources, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "evaluation.yaml").write_text("mine")
+
+    with pytest.raises(InvalidConfigError, match="was not written by a run"):
+        run_evaluation(configure(), resources)
+
+
+def test_two_runs_in_one_folder_are_an_error(configure, resources, toys):
+    config = configure()
+    with (
+        hold_folder(config.out, prepare_evaluation(config, toys)),
+        pytest.raises(InvalidConfigError, match="another process evaluates"),
+    ):
+        run_evaluation(config, resources)
+
+
+def test_a_damaged_chunk_is_an_error_that_names_it(configure, resources):
+    config = configure()
+    run_evaluation(config, resources)
+    path = list_chunks(config.out / "chunks")[1]
+    path.write_bytes(b"damaged")
+
+    with pytest.raises(DataError, match=r"chunk-000001\.safetensors: is damaged"):
+        run_evaluation(config, resources)
+
+
+def test_a_run_without_measures_is_an_error(configure, resources):
+    with pytest.raises(InvalidConfigError, match="measures: expected one or more"):
+        run_evaluation(configure(measures=[]), resources)
+
+
+def test_kept_pictures_are_files(configure, resources):
+    config = configure(keep=2)
+
+    run_evaluation(config, resources)
+
+    names = [path.name for path in sorted((config.out / "pictures").iterdir())]
+    assert names == ["000000.png", "000001.png"]
+
+
+def test_a_stored_reference_of_another_network_is_an_error(configure, resources, tmp_path):
+    run_evaluation(configure(out=tmp_path / "first"), resources)
+    stored = tmp_path / "first" / "reference.safetensors"
+    other = {"id": "toy", "config": {"version": 2}}
+
+    with pytest.raises(DataError, match=r"features of toy \(toy 1\), and this run compares"):
+        run_evaluation(configure(reference=stored, network=other), resources)
+
+
+def test_a_stored_reference_of_another_size_is_an_error(configure, resources, tmp_path):
+    run_evaluation(configure(out=tmp_path / "first"), resources)
+    stored = tmp_path / "first" / "reference.safetensors"
+
+    with pytest.raises(DataError, match="is of pictures of 32 x 32, and those of this run have 48"):
+        run_evaluation(configure(reference=stored, data={"config": {"size": 48}}), resources)
+
+
+def test_a_stored_reference_gives_the_same_results(configure, resources, tmp_path, uninterrupted):
+    config = configure(reference=tmp_path / "uninterrupted" / "reference.safetensors")
+
+    run_evaluation(config, resources)
+
+    assert read_results(config) == uninterrupted
+
+
+def test_parts_are_merged_into_the_whole(configure, resources, tmp_path, uninterrupted):
+    parts = []
+    for number in (1, 2):
+        config = configure(out=tmp_path / f"part-{number}", keep=0)
+        assert run_evaluation(config, replace(resources, part=Part(number, 2))) is None
+        assert not (config.out / "results.json").exists()
+        parts.append(config.out)
+
+    merge_runs(parts, tmp_path / "merged", resources)
+
+    assert (tmp_path / "merged" / "results.json").read_bytes() == uninterrupted
+
+
+def test_a_missing_part_is_an_error(configure, resources, tmp_path):
+    config = configure()
+    run_evaluation(config, replace(resources, part=Part(1, 2)))
+
+    with pytest.raises(EvaluationError, match="1 of 3 chunks are in none of the parts"):
+        merge_runs([config.out], tmp_path / "merged", resources)
+
+
+def test_parts_of_different_evaluations_are_an_error(configure, resources, tmp_path):
+    for name, seed in (("a", 0), ("b", 1)):
+        config = configure(out=tmp_path / name, seed=seed)
+        run_evaluation(config, replace(resources, part=Part(1, 2)))
+
+    with pytest.raises(InvalidConfigError, match="has another seed"):
+        merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "merged", resources)
+
+
+def test_a_folder_that_is_no_run_is_not_merged(resources, tmp_path):
+    with pytest.raises(DataError, match="is not the folder of an evaluation"):
+        merge_runs([tmp_path], tmp_path / "merged", resources)
