@@ -144,13 +144,13 @@ def test_an_averaged_copy_is_not_read(single_file):
     assert StableDiffusionXL().read(source)
 
 
-def test_unsupported_files_are_refused(single_file, sdxl_file, given):
+def test_unsupported_files_are_refused(single_file, given, tmp_path):
     importer = StableDiffusionXL()
-    with pytest.raises(ModelFileError, match="takes 8 channels; supported variants of Stable"):
+    with pytest.raises(ModelFileError, match=rf"^{tmp_path}: .* takes 8 channels; supported"):
         importer.read(single_file(channels=8))
     with pytest.raises(InvalidConfigError, match="unknown prediction 'x0'"):
         importer.read(single_file(options={"prediction": "x0"}))
-    with pytest.raises(ModelFileError, match="trained as CosXL, whose process is not supported"):
+    with pytest.raises(ModelFileError, match=rf"^{tmp_path}: .* CosXL, whose process is not"):
         importer.read(single_file("edm_vpred.sigma_max"))
     with pytest.raises(ModelFileError, match=r"1 unexpected \(lora_up\): no part"):
         importer.read(single_file("lora_up"))

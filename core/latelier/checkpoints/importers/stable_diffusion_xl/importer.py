@@ -72,8 +72,8 @@ class StableDiffusionXL:
                 f"{source.path}: lacks the names and shapes of Stable Diffusion XL"
             )
         _check_text_encoders(variant, source, shapes)
-        task, unet = find_task(variant, shapes), unet_fields(variant, shapes)
-        training = find_training(shapes, source.options)
+        task, unet = find_task(source.path, variant, shapes), unet_fields(variant, shapes)
+        training = find_training(source.path, shapes, source.options)
         distilled, few_steps = find_distilled_defaults(source.path.name)
         notes = [f"{variant.name}, {task}, by its shapes", training.note, *few_steps]
         notes += _check_leftovers(variant, source, shapes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from latelier.checkpoints.importers.stable_diffusion.published import check_prediction
@@ -42,10 +43,11 @@ _EDM = Training(
 )
 
 
-def find_training(names: Collection[str], options: Mapping[str, Any]) -> Training:
+def find_training(path: Path, names: Collection[str], options: Mapping[str, Any]) -> Training:
     """Return how a file was trained.
 
     Args:
+        path: of the file.
         names: of its tensors.
         options: prediction, "eps" or "v", in place of what the markers say.
 
@@ -55,7 +57,7 @@ def find_training(names: Collection[str], options: Mapping[str, Any]) -> Trainin
     """
     if any(name.startswith(_COSXL) for name in names):
         raise ModelFileError(
-            f"the file has {_COSXL}*: it was trained as CosXL, whose process is not supported"
+            f"{path}: has {_COSXL}*, so it was trained as CosXL, whose process is not supported"
         )
     if {"edm_mean", "edm_std"} <= set(names):
         return _EDM

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from latelier.checkpoints.importers.compvis.tensors import UNET
@@ -76,8 +77,8 @@ def find_variant(shapes: Shapes) -> Variant | None:
     return _VARIANTS.get((first[0], context[-1])) if context[0] == 2 * first[0] else None
 
 
-def find_task(variant: Variant, shapes: Shapes) -> str:
-    """Return the task of a UNet, by its input channels.
+def find_task(path: Path, variant: Variant, shapes: Shapes) -> str:
+    """Return the task of the UNet in a file, by its input channels.
 
     Raises:
         ModelFileError: it takes another condition.
@@ -85,8 +86,8 @@ def find_task(variant: Variant, shapes: Shapes) -> str:
     channels = shapes[INPUT][1]
     if channels not in _CHANNELS:
         raise ModelFileError(
-            f"{INPUT} takes {channels} channels; supported variants of {variant.name} take "
-            f"{' or '.join(map(str, _CHANNELS))}"
+            f"{path}: its UNet takes {channels} channels; supported variants of {variant.name} "
+            f"take {' or '.join(map(str, _CHANNELS))}"
         )
     return _CHANNELS[channels]
 
