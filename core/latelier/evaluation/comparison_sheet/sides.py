@@ -1,0 +1,90 @@
+"""The pictures of one side of a comparison: made by a model, or read from a folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.reading import open_picture
+from latelier.data.converters.folder import convert_folder
+from latelier.pipeline import Pipeline
+
+_PROMPT = "prompt"
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two that are compared.
+
+    Attributes:
+        name: shown when the votes are counted.
+        pictures: RGB, one for each pair.
+    """
+
+    name: str
+    pictures: Sequence[Image]
+
+
+def read_prompts(path: Path) -> list[str]:
+    """Return the prompts of a text file, one on each line that is not empty.
+
+    Raises:
+        InvalidInputError: the file cannot be read, is no text, or has no prompt.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise InvalidInputError(f"{path}: cannot be read: {reason}") from None
+    prompts = [line.strip() for line in lines if line.strip()]
+    if not prompts:
+        raise InvalidInputError(f"{path}: expected a prompt on each line, found none")
+    return prompts
+
+
+def generate_side(
+    name: str, pipeline: Pipeline, prompts: Sequence[str], count: int, seed: int, **options: Any
+) -> Side:
+    """Return a side with `count` pictures of each prompt; picture k has `seed` + k.
+
+    Args:
+        name: of the side.
+        pipeline: the model.
+        prompts: at least one.
+        count: pictures of each prompt.
+        seed: of the first picture.
+        **options: further keywords of `Pipeline.generate`, such as `steps`.
+
+    Raises:
+        InvalidInputError: the model takes no prompt, or an option is invalid.
+    """
+    if _PROMPT not in pipeline.inputs:
+        raise InvalidInputError(f"model '{name}' takes no {_PROMPT}, so prompts cannot compare it")
+    made = pipeline.generate(prompt=list(prompts), n=count, seed=seed, **options)
+    return Side(name, [picture.image for picture in made])
+
+
+def read_side(folder: Path, count: int) -> Side:
+    """Return a side with the pictures of a folder, in the order of their names.
+
+    Args:
+        folder: with pictures that another program made, or real ones.
+        count: how many there must be.
+
+    Raises:
+        DataError: the folder cannot be read.
+        InvalidInputError: there are more or fewer pictures, or one cannot be read.
+    """
+    manifest = convert_folder(folder)
+    if len(manifest) != count:
+        raise InvalidInputError(
+            f"{folder}: expected {count} pictures, one for each pair, found {len(manifest)}"
+        )
+    try:
+        pictures = [open_picture(str(folder / each.path)).convert("RGB") for each in manifest]
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from None
+    return Side(str(folder), pictures)

@@ -1,0 +1,65 @@
+"""The pictures of a side."""
+
+import pytest
+from PIL import Image
+
+from latelier.contracts.errors import InvalidInputError
+from latelier.evaluation.comparison_sheet.sides import generate_side, read_prompts, read_side
+
+
+def test_prompts_are_the_lines_with_text(tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("  a cat \n\nein Löwe\n", encoding="utf-8")
+    assert read_prompts(file) == ["a cat", "ein Löwe"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"\n \n", "found none"), (b"\xff\xfe", "no text in UTF-8")]
+)
+def test_a_file_without_prompts_is_an_error(tmp_path, content, reason):
+    file = tmp_path / "prompts.txt"
+    file.write_bytes(content)
+    with pytest.raises(InvalidInputError, match=f"prompts.txt: .*{reason}"):
+        read_prompts(file)
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(InvalidInputError, match="absent: cannot be read: No such file"):
+        read_prompts(tmp_path / "absent")
+
+
+def test_pictures_of_a_folder_are_in_the_order_of_their_names(tmp_path):
+    for name, color in (("2.png", "blue"), ("1.png", "red")):
+        Image.new("RGB", (2, 2), color).save(tmp_path / name)
+    side = read_side(tmp_path, 2)
+    assert [picture.getpixel((0, 0)) for picture in side.pictures] == [(255, 0, 0), (0, 0, 255)]
+    with pytest.raises(InvalidInputError, match="expected 3 pictures, one for each pair, found 2"):
+        read_side(tmp_path, 3)
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    with pytest.raises(InvalidInputError, match=r"1\.png.*not a known image format"):
+        read_side(tmp_path, 1)
+
+
+class Stub:
+    """Records how it is called, as a pipeline is."""
+
+    def __init__(self, *inputs):
+        self.inputs = dict.fromkeys(inputs)
+
+    def generate(self, **keywords):
+        self.keywords = keywords
+        return []
+
+
+def test_all_pictures_of_a_model_are_of_one_run_with_successive_seeds():
+    pipeline = Stub("prompt")
+    generate_side("a model", pipeline, ["a cat", "a dog"], 3, 7, steps=4)
+    assert pipeline.keywords == {"prompt": ["a cat", "a dog"], "n": 3, "seed": 7, "steps": 4}
+
+
+def test_a_model_without_prompts_is_an_error():
+    with pytest.raises(InvalidInputError, match="model 'celeba' takes no prompt"):
+        generate_side("celeba", Stub("class_label"), ["a cat"], 1, 0)
