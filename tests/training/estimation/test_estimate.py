@@ -1,12 +1,18 @@
+import statistics
+
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from latelier.checkpoints.io.weights import meta_device
+from latelier.contracts.condition import Condition
 from latelier.kernel.atelier import Atelier
 from latelier.nn.memory import free_memory
+from latelier.presets.reader import read_preset
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.estimation import micro_batch
-from latelier.training.estimation.estimate import estimate
+from latelier.training.estimation.estimate import V100_FLOPS, estimate
 from latelier.training.estimation.memory import measure_activations, size_of
 from latelier.training.estimation.micro_batch import describe_micro_batch, find_micro_batch
 from latelier.training.estimation.phases import split_phases
@@ -55,8 +61,43 @@ def test_an_estimate_counts_weights_arithmetic_memory_and_time(trial):
     assert cost.flops > 6 * weights  # a convolution uses its weights at each pixel
     assert cost.seconds > 0
     assert found.seconds == 100 * cost.seconds
+    assert found.flops == 100 * 4 * cost.flops
+    assert found.v100_days == pytest.approx(found.flops / 14e12 / 86_400)
+    (line,) = (line for line in found.lines() if line.startswith("arithmetic: "))
+    assert line.endswith("V100-days at 14 TFLOP/s")
     (line,) = (line for line in found.lines() if line.startswith("steps 0 to 99: "))
     assert "minutes per 1,000 steps" in line
+
+
+PUBLISHED = {  # Table 18, by network: samples and V100-days
+    "celeba256": [(410e3 * 48, 14.4), (635e3 * 42, 26), (1.9e6 * 48, 60)],  # FFHQ, Bedrooms
+    "lsun_churches256": [(500e3 * 96, 18)],
+    "cin256-v2": [(178e3 * 1200, 271)],
+    "cin256": [(4.8e6 * 64, 79)],
+}
+
+
+def test_the_rate_of_a_v100_is_that_of_the_published_trainings():
+    rates = []
+    for name, trainings in PUBLISHED.items():
+        flops = count_published_flops(name)
+        rates += [samples * flops / (days * 86_400) for samples, days in trainings]
+    assert 0.6 * V100_FLOPS < min(rates) < max(rates) < 1.8 * V100_FLOPS
+    assert statistics.median(rates) == pytest.approx(V100_FLOPS, rel=0.05)
+
+
+def count_published_flops(name: str) -> float:
+    """Return the arithmetic of a sample of a published training, with its encoding."""
+    preset, registries = read_preset(name), Atelier().registries
+    with meta_device():
+        first_stage = registries["first_stage"].build(*preset.first_stage.piece)
+        denoiser = registries["denoiser"].build(*preset.denoiser.piece)
+        picture, time = torch.empty(1, 3, 256, 256), torch.empty(1)
+    with torch.no_grad(), FlopCounterMode(display=False) as encoding:
+        latents = first_stage.encode(picture)
+    with torch.no_grad(), FlopCounterMode(display=False) as prediction:
+        denoiser(latents, time, Condition())
+    return encoding.get_total_flops() + 3 * prediction.get_total_flops()
 
 
 SMALL = {"start": 0, "discriminator": {"layers": 1, "channels": 4}}

@@ -23,6 +23,15 @@ _COUNTED_STEPS, _TIMED_STEPS = 4, 8
 _MAX_SECONDS = 15.0
 """After this time no further step is counted or timed."""
 
+V100_FLOPS = 14e12
+"""Operations per second of the V100 in V100-days.
+
+The median rate of the trainings of Table 18 of Rombach et al. 2022, by the arithmetic of their
+samples, all of which they encoded; the rates are 9 to 25e12, and the peak in float32 is 15.7e12.
+"""
+
+_DAY = 86_400
+
 
 @dataclass(frozen=True)
 class PhaseCost:
@@ -73,6 +82,16 @@ class Estimate:
         """The seconds of all steps."""
         return sum(each.seconds * each.phase.steps for each in self.phases)
 
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of all steps."""
+        return sum(each.flops * each.phase.steps for each in self.phases) * self.batch_size
+
+    @property
+    def v100_days(self) -> float:
+        """Days that a V100 needs for all steps, as Table 18 of the paper states costs."""
+        return self.flops / V100_FLOPS / _DAY
+
     def lines(self) -> Iterator[str]:
         """Yield the estimate as lines of text."""
         for part, (count, trained) in self.parameters.items():
@@ -82,6 +101,10 @@ class Estimate:
         yield f"memory: {total / 2**20:,.1f} MiB and what PyTorch itself takes ({parts})"
         for each in self.phases:
             yield each.format(self.batch_size)
+        yield (
+            f"arithmetic: {self.flops:.3g} FLOP, {self.v100_days:.3g} V100-days at "
+            f"{V100_FLOPS / 1e12:g} TFLOP/s"
+        )
         steps = self.phases[-1].phase.end
         yield f"time: {self.seconds / 60:,.1f} minutes for {steps:,} steps, without validation"
         yield from self.notes
