@@ -12,6 +12,7 @@ import pytest
 from latelier.contracts.measures import Figure
 from latelier.evaluation.comparison_sheet.page import make_page
 from latelier.evaluation.comparison_sheet.votes import read_votes
+from latelier.evaluation.report.results import MeasuredFigure, Results
 from latelier.metrics.wilson import wilson_interval
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -19,15 +20,20 @@ CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[3] / "plugins/latelier-studio/node_modules/axe-core/axe.min.js"
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-FIGURES = (
-    [Figure("clip_score", "CLIP score", 24.1, "higher", 23.9, 24.3)],
-    [Figure("clip_score", "CLIP score", 22.5, "higher")],
-)
+NETWORK = "a network of scenes"
+
+
+def results_of(model: str, *ends: float) -> Results:
+    figure = Figure("inception_score", "Inception Score", 24.1, "higher", *ends)
+    return Results(model, model, 4, [MeasuredFigure("inception_score", figure, NETWORK)])
+
+
+RESULTS = (results_of("the red model", 23.9, 24.3), results_of("the blue model"))
 
 
 def test_nothing_shows_who_is_who_before_the_end(comparison):
-    page = make_page(comparison, FIGURES)
-    for hidden in ("the red model", "the blue model", "CLIP score", "24.1"):
+    page = make_page(comparison, RESULTS)
+    for hidden in ("the red model", "the blue model", "Inception Score", "24.1", NETWORK):
         assert hidden not in page
 
 
@@ -57,7 +63,7 @@ def open_page(browser, comparison, tmp_path) -> Iterator[Callable[..., Any]]:
     """Open the page. A message on the console, or a request for another file, is a failure."""
     faults: list[str] = []
     file = tmp_path / "comparison.html"
-    file.write_text(make_page(comparison, FIGURES), encoding="utf-8")
+    file.write_text(make_page(comparison, RESULTS), encoding="utf-8")
     contexts = []
 
     def open_it(width: int = 1280, height: int = 860, theme: str = "light") -> Any:
@@ -152,7 +158,10 @@ def test_the_result_shows_the_measures_and_votes_can_be_changed(open_page, compa
     press(page, *(key_of(comparison, pair, 0) for pair in range(4)))
     assert page.evaluate("document.activeElement.id") == "verdict"
     rows = page.locator("#measures tr").all_text_contents()
-    assert rows == ["Measurethe red modelthe blue model", "CLIP score ↑24.123.9 to 24.322.5"]
+    assert rows == [
+        "Measurethe red modelthe blue model",
+        f"Inception Score ↑{NETWORK}24.123.9 to 24.324.1",
+    ]
     shown = page.evaluate(
         "['.share', '.interval'].map((each) => document.querySelector(each).style.cssText)"
     )

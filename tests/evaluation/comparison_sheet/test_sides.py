@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.evaluation.comparison_sheet.sides import generate_side, read_prompts, read_side
+from latelier.evaluation.comparison_sheet.sides import read_prompts, read_side, stream_pictures
 
 
 def test_prompts_are_the_lines_with_text(tmp_path):
@@ -37,6 +37,13 @@ def test_pictures_of_a_folder_are_in_the_order_of_their_names(tmp_path):
         read_side(tmp_path, 3)
 
 
+def test_pictures_of_different_sizes_are_an_error(tmp_path):
+    for side in (2, 3):
+        Image.new("RGB", (side, 2)).save(tmp_path / f"{side}.png")
+    with pytest.raises(InvalidInputError, match=r"different sizes.*\(2, 2\), \(3, 2\)"):
+        read_side(tmp_path, 2)
+
+
 def test_a_picture_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "1.png").write_bytes(b"no picture")
     with pytest.raises(InvalidInputError, match=r"1\.png.*not a known image format"):
@@ -49,17 +56,17 @@ class Stub:
     def __init__(self, *inputs):
         self.inputs = dict.fromkeys(inputs)
 
-    def generate(self, **keywords):
+    def stream(self, **keywords):
         self.keywords = keywords
-        return []
+        return iter(())
 
 
 def test_all_pictures_of_a_model_are_of_one_run_with_successive_seeds():
     pipeline = Stub("prompt")
-    generate_side("a model", pipeline, ["a cat", "a dog"], 3, 7, steps=4)
-    assert pipeline.keywords == {"prompt": ["a cat", "a dog"], "n": 3, "seed": 7, "steps": 4}
+    stream_pictures("a model", pipeline, ["a cat", "a dog"], 7, steps=4)
+    assert pipeline.keywords == {"prompt": ["a cat", "a dog"], "seed": 7, "steps": 4}
 
 
 def test_a_model_without_prompts_is_an_error():
     with pytest.raises(InvalidInputError, match="model 'celeba' takes no prompt"):
-        generate_side("celeba", Stub("class_label"), ["a cat"], 1, 0)
+        stream_pictures("celeba", Stub("class_label"), ["a cat"], 0)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from latelier.contracts.errors import LatelierError
-from latelier.evaluation.comparison_sheet.votes import read_votes
+from latelier.evaluation.comparison_sheet.votes import count_preferences, read_votes
+from latelier.metrics.wilson import wilson_interval
 
 
 def write(path, comparison="abc", **changes):
@@ -39,3 +40,18 @@ def test_votes_of_different_comparisons_are_an_error(tmp_path):
 def test_another_file_is_an_error(tmp_path, changes):
     with pytest.raises(LatelierError, match=r"one\.json: "):
         read_votes([write(tmp_path / "one.json", **changes)])
+
+
+def test_preferences_are_those_of_all_persons_together(tmp_path):
+    read = read_votes([write(tmp_path / "one.json"), write(tmp_path / "two.json")])
+    first, second = count_preferences(read)
+    assert (first.model, first.preferred, first.decided) == ("a", 4, 6)
+    assert (second.model, second.preferred, second.decided) == ("b", 2, 6)
+    assert first.share == pytest.approx(2 / 3)
+    assert (first.low, first.high) == wilson_interval(4, 6)
+    assert first.low + second.high == pytest.approx(1)
+
+
+def test_without_a_preference_there_is_no_share(tmp_path):
+    read = read_votes([write(tmp_path / "one.json", votes=[])])
+    assert [each.share for each in count_preferences(read)] == [None, None]

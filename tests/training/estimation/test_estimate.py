@@ -3,11 +3,11 @@ import statistics
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from latelier.checkpoints.io.weights import meta_device
 from latelier.contracts.condition import Condition
 from latelier.kernel.atelier import Atelier
+from latelier.nn.flops import count_flops
 from latelier.nn.memory import free_memory
 from latelier.presets.reader import read_preset
 from latelier.training.configs.first_stage import FirstStageTraining
@@ -93,9 +93,9 @@ def count_published_flops(name: str) -> float:
         first_stage = registries["first_stage"].build(*preset.first_stage.piece)
         denoiser = registries["denoiser"].build(*preset.denoiser.piece)
         picture, time = torch.empty(1, 3, 256, 256), torch.empty(1)
-    with torch.no_grad(), FlopCounterMode(display=False) as encoding:
+    with torch.no_grad(), count_flops() as encoding:
         latents = first_stage.encode(picture)
-    with torch.no_grad(), FlopCounterMode(display=False) as prediction:
+    with torch.no_grad(), count_flops() as prediction:
         denoiser(latents, time, Condition())
     return encoding.get_total_flops() + 3 * prediction.get_total_flops()
 

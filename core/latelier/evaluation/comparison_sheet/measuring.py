@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
@@ -21,19 +22,21 @@ _BATCH = 25
 
 @dataclass(frozen=True, eq=False)
 class _Records:
-    """Columns in memory."""
+    """Columns in memory, as one chunk."""
 
     columns: Mapping[str, Tensor]
     count: int
     network: str
 
     def column(self, name: str, /) -> Tensor:
-        """Return a column."""
+        if name not in self.columns:
+            raise InvalidInputError(
+                f"a measure needs {name}, which the network '{self.network}' does not give"
+            )
         return self.columns[name]
 
     def chunks(self, *names: str) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the columns, which are one chunk."""
-        yield tuple(self.columns[name] for name in names)
+        yield tuple(self.column(name) for name in names)
 
 
 def check_measures(measures: Mapping[str, Measure]) -> None:
@@ -61,33 +64,39 @@ def measure_side(
         prompts: of the pictures.
         measures: by name, checked by `check_measures`.
         network: gives the features.
+
+    Raises:
+        LatelierError: a measure refuses the pictures or the network.
     """
+    batches = [
+        _look_at(side.pictures[first : first + _BATCH], prompts[first : first + _BATCH], network)
+        for first in range(0, len(prompts), _BATCH)
+    ]
     figures = []
     for name, measure in measures.items():
-        records = _record(side, prompts, measure, network)
+        columns = _stack([{**_features_of(each), **measure.record(each)} for each in batches])
+        records = _Records(columns, len(prompts), network.name)
         of = network.name if measure.needs & {"features", "logits"} else ""
         figures += [MeasuredFigure(name, each, of) for each in measure.compute(records, None)]
     return Results(side.name, side.name, len(side.pictures), figures)
 
 
-def _record(
-    side: Side, prompts: Sequence[str], measure: Measure, network: FeatureNetwork
-) -> _Records:
-    parts = []
-    for first in range(0, len(prompts), _BATCH):
-        batch = slice(first, first + _BATCH)
-        samples = [{"prompt": prompt} for prompt in prompts[batch]]
-        images = torch.stack([_to_levels(picture) for picture in side.pictures[batch]])
-        features = network(images)
-        columns = {"features": features.vectors}
-        if features.logits is not None:
-            columns["logits"] = features.logits
-        pictures = EvaluatedPictures(images, samples, features=features)
-        parts.append({**columns, **measure.record(pictures)})
-    columns = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    return _Records(columns, len(prompts), network.name)
+def _look_at(
+    pictures: Sequence[Image], prompts: Sequence[str], network: FeatureNetwork
+) -> EvaluatedPictures:
+    # (H, W, 3) each -> (B, 3, H, W)
+    images = torch.stack([torch.from_numpy(np.array(each)).permute(2, 0, 1) for each in pictures])
+    samples = [{"prompt": prompt} for prompt in prompts]
+    return EvaluatedPictures(images, samples, features=network(images))
 
 
-def _to_levels(picture: object) -> Tensor:
-    """Return an RGB picture as uint8 (3, H, W)."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+def _features_of(pictures: EvaluatedPictures) -> dict[str, Tensor]:
+    """Return the columns that a run records itself."""
+    features = pictures.features
+    assert features is not None
+    logits = {} if features.logits is None else {"logits": features.logits}
+    return {"features": features.vectors, **logits}
+
+
+def _stack(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

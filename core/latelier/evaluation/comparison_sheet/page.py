@@ -13,36 +13,32 @@ from typing import Any
 
 from PIL.Image import Image
 
-from latelier.contracts.measures import Figure
 from latelier.evaluation.comparison_sheet.comparison import Comparison
-from latelier.evaluation.report.numbers import format_interval, format_value
+from latelier.evaluation.report.numbers import ARROWS, format_interval, format_value
+from latelier.evaluation.report.results import MeasuredFigure, Results
 
 _FOLDER = files(__package__) / "page"
 
 
-def make_page(
-    comparison: Comparison, figures: tuple[Sequence[Figure], Sequence[Figure]] = ((), ())
-) -> str:
+def make_page(comparison: Comparison, results: Sequence[Results] = ()) -> str:
     """Return the page as HTML.
 
     Args:
         comparison: what is compared.
-        figures: the measures of each side, the same of both; shown after the last vote.
+        results: of each side, with the same measures; shown after the last vote.
     """
     page = (_FOLDER / "page.html").read_text(encoding="utf-8")
     parts = {
         "/* page.css */": (_FOLDER / "page.css").read_text(encoding="utf-8"),
         "// page.js": (_FOLDER / "page.js").read_text(encoding="utf-8"),
-        '"comparison.json"': _to_json(_describe(comparison, figures)),
+        '"comparison.json"': _to_json(_describe(comparison, results)),
     }
     for mark, part in parts.items():
         page = page.replace(mark, part)
     return page
 
 
-def _describe(
-    comparison: Comparison, figures: tuple[Sequence[Figure], Sequence[Figure]]
-) -> dict[str, Any]:
+def _describe(comparison: Comparison, results: Sequence[Results]) -> dict[str, Any]:
     pairs = []
     for k, prompt in enumerate(comparison.prompts):
         left = comparison.left[k]
@@ -60,7 +56,9 @@ def _describe(
     sealed = {
         "names": [side.name for side in comparison.sides],
         "left": comparison.left,
-        "measures": [_describe_row(row) for row in zip(*figures, strict=True)],
+        "measures": [
+            _describe_row(row) for row in zip(*(each.figures for each in results), strict=True)
+        ],
     }
     return {
         "id": comparison.id,
@@ -70,9 +68,15 @@ def _describe(
     }
 
 
-def _describe_row(row: tuple[Figure, ...]) -> dict[str, Any]:
-    values = [{"value": format_value(each), "interval": format_interval(each)} for each in row]
-    return {"title": row[0].title, "better": row[0].better, "values": values}
+def _describe_row(row: tuple[MeasuredFigure, ...]) -> dict[str, Any]:
+    figures = [each.figure for each in row]
+    return {
+        "title": f"{figures[0].title} {ARROWS[figures[0].better]}",
+        "network": row[0].network,
+        "values": [
+            {"value": format_value(each), "interval": format_interval(each)} for each in figures
+        ],
+    }
 
 
 def _to_uri(picture: Image) -> str:

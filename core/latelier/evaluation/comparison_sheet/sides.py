@@ -1,6 +1,6 @@
 """The pictures of one side of a comparison: made by a model, or read from a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.images.reading import open_picture
 from latelier.data.converters.folder import convert_folder
 from latelier.pipeline import Pipeline
+from latelier.pipeline.picture import Preview
 
 _PROMPT = "prompt"
 
@@ -45,26 +46,27 @@ def read_prompts(path: Path) -> list[str]:
     return prompts
 
 
-def generate_side(
-    name: str, pipeline: Pipeline, prompts: Sequence[str], count: int, seed: int, **options: Any
-) -> Side:
-    """Return a side with `count` pictures of each prompt; picture k has `seed` + k.
+def stream_pictures(
+    name: str, pipeline: Pipeline, prompts: Sequence[str], seed: int, **options: Any
+) -> Iterator[Preview]:
+    """Make a picture of each prompt; picture k has `seed` + k. Yield as `Pipeline.stream` does.
+
+    Faults in the request raise at once.
 
     Args:
-        name: of the side.
+        name: of the model, for errors.
         pipeline: the model.
         prompts: at least one.
-        count: pictures of each prompt.
         seed: of the first picture.
         **options: further keywords of `Pipeline.generate`, such as `steps`.
 
     Raises:
+        UnknownNameError: there is no such keyword.
         InvalidInputError: the model takes no prompt, or an option is invalid.
     """
     if _PROMPT not in pipeline.inputs:
         raise InvalidInputError(f"model '{name}' takes no {_PROMPT}, so prompts cannot compare it")
-    made = pipeline.generate(prompt=list(prompts), n=count, seed=seed, **options)
-    return Side(name, [picture.image for picture in made])
+    return pipeline.stream(prompt=list(prompts), seed=seed, **options)
 
 
 def read_side(folder: Path, count: int) -> Side:
@@ -76,7 +78,8 @@ def read_side(folder: Path, count: int) -> Side:
 
     Raises:
         DataError: the folder cannot be read.
-        InvalidInputError: there are more or fewer pictures, or one cannot be read.
+        InvalidInputError: there are more or fewer pictures, one cannot be read, or they have
+            different sizes.
     """
     manifest = convert_folder(folder)
     if len(manifest) != count:
@@ -87,4 +90,7 @@ def read_side(folder: Path, count: int) -> Side:
         pictures = [open_picture(str(folder / each.path)).convert("RGB") for each in manifest]
     except ValueError as error:
         raise InvalidInputError(str(error)) from None
+    sizes = sorted({picture.size for picture in pictures})
+    if len(sizes) > 1:
+        raise InvalidInputError(f"{folder}: the pictures have different sizes, such as {sizes[:2]}")
     return Side(str(folder), pictures)

@@ -9,6 +9,7 @@ from pydantic import Field
 from latelier.checkpoints.io.json_files import read_json_object
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen, validate
+from latelier.metrics.wilson import wilson_interval
 
 
 class Vote(Frozen):
@@ -49,3 +50,48 @@ def read_votes(paths: Sequence[Path]) -> list[Votes]:
                 f"of {paths[0]} ({read[0].comparison})"
             )
     return read
+
+
+class Preference(Frozen):
+    """How often a model was preferred.
+
+    Attributes:
+        model: its name.
+        preferred: answers that prefer it.
+        decided: answers that prefer one of the two.
+        share: preferred / decided; None without any.
+        low: lower end of the 95 % interval of the share (Wilson).
+        high: upper end of it.
+    """
+
+    model: str
+    preferred: int
+    decided: int
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def count_preferences(read: Sequence[Votes]) -> list[Preference]:
+    """Return the preference for each of the two models, from votes of one comparison.
+
+    The intervals take all answers for independent, which those of one person are not quite.
+    """
+    counts = [sum(votes.count(side) for votes in read) for side in (0, 1)]
+    decided = sum(counts)
+    if decided == 0:
+        return [Preference(model=name, preferred=0, decided=0) for name in read[0].models]
+    preferences = []
+    for name, count in zip(read[0].models, counts, strict=True):
+        low, high = wilson_interval(count, decided)
+        preferences.append(
+            Preference(
+                model=name,
+                preferred=count,
+                decided=decided,
+                share=count / decided,
+                low=low,
+                high=high,
+            )
+        )
+    return preferences

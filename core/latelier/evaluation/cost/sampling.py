@@ -7,8 +7,7 @@ from itertools import product
 from statistics import median
 from typing import Any
 
-from torch.utils.flop_counter import FlopCounterMode
-
+from latelier.nn.flops import count_flops
 from latelier.pipeline import Pipeline
 
 REPEATS = 5
@@ -64,7 +63,7 @@ def measure_sampling(
         def sample(count: int = count, size: int = size) -> None:
             pipeline.generate(**inputs, steps=count, n=size, batch_size=size, seed=0)
 
-        with FlopCounterMode(display=False) as counter:
+        with count_flops() as counter:
             sample()
         rates = [size / _time(sample, clock) for _ in range(REPEATS)]
         yield SamplingCost(

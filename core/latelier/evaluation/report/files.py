@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latelier.evaluation.published.table import PublishedTable
-from latelier.evaluation.report.markdown import to_markdown
+from latelier.evaluation.report.markdown import tabulate_runs, to_markdown
 from latelier.evaluation.report.results import Results
 from latelier.io.atomic import write_bytes, write_json
 
@@ -29,10 +29,23 @@ def write_report(
     Raises:
         OSError: a file cannot be written.
     """
-    paths = [folder / f"results.{suffix}" for suffix in ("json", "csv", "md")]
+    paths = _name_files(folder)
     write_json(paths[0], results.to_json())
     write_bytes(paths[1], to_csv([results]).encode())
     write_bytes(paths[2], to_markdown(results, published).encode())
+    return paths
+
+
+def write_comparison(runs: Sequence[Results], folder: Path) -> list[Path]:
+    """Write the files of `write_report` for several runs with the same measures.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    paths = _name_files(folder)
+    write_json(paths[0], {"runs": [run.to_json() for run in runs]})
+    write_bytes(paths[1], to_csv(runs).encode())
+    write_bytes(paths[2], f"{tabulate_runs(runs)}\n".encode())
     return paths
 
 
@@ -45,3 +58,7 @@ def to_csv(runs: Sequence[Results]) -> str:
         for each in run.figures:
             table.writerow({"model": run.model, "pictures": run.pictures, **each.to_json()})
     return text.getvalue()
+
+
+def _name_files(folder: Path) -> list[Path]:
+    return [folder / f"results.{suffix}" for suffix in ("json", "csv", "md")]

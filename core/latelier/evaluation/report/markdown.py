@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from math import nan
 
+from latelier.contracts.measures import Figure
 from latelier.evaluation.published.table import PublishedColumn, PublishedRow, PublishedTable
 from latelier.evaluation.report.numbers import (
     ARROWS,
@@ -36,13 +37,26 @@ def tabulate_figures(figures: Sequence[MeasuredFigure]) -> str:
     """Return the table of the figures: a row each, under heads that name their network."""
     tables = []
     for network in dict.fromkeys(each.network for each in figures):
-        head = f"Features of {network}" if network else "Measure"
         rows = [
             (_with_arrow(it.title, it.better), format_value(it), format_interval(it) or "-")
             for it in (each.figure for each in figures if each.network == network)
         ]
-        tables.append(to_table((head, "value", "95 % interval"), rows))
+        tables.append(to_table((_head_network(network), "value", "95 % interval"), rows))
     return "\n\n".join(tables)
+
+
+def tabulate_runs(runs: Sequence[Results]) -> str:
+    """Return tables of several runs with the same measures, a column for each run, and notes."""
+    tables = []
+    for network in dict.fromkeys(each.network for each in runs[0].figures):
+        figures = [[each.figure for each in run.figures if each.network == network] for run in runs]
+        rows = [
+            (_with_arrow(row[0].title, row[0].better), *map(_format_with_interval, row))
+            for row in zip(*figures, strict=True)
+        ]
+        tables.append(to_table((_head_network(network), *(run.model for run in runs)), rows))
+    notes = _notes(each.figure.note for run in runs for each in run.figures)
+    return "\n\n".join([*tables, *notes])
 
 
 def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -109,6 +123,15 @@ def _notes(notes: Iterable[str]) -> list[str]:
     """Return a list of notes as one block; none if all are empty."""
     kept = list(dict.fromkeys(note for note in notes if note))
     return ["\n".join(f"- {note}" for note in kept)] if kept else []
+
+
+def _head_network(network: str) -> str:
+    return f"Features of {network}" if network else "Measure"
+
+
+def _format_with_interval(figure: Figure) -> str:
+    interval = format_interval(figure)
+    return f"{format_value(figure)} ({interval})" if interval else format_value(figure)
 
 
 def _with_arrow(title: str, better: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from latelier.nn.flops import count_flops
 from latelier.training.devices.ranks import is_true_anywhere
 from latelier.training.estimation.memory import measure_activations, size_of
 from latelier.training.estimation.phases import Phase, split_phases
@@ -146,7 +146,7 @@ def _measure_phase(trial: Trial, phase: Phase, batches: Iterator[Sequence[Any]])
 
     take_step(0)  # what is done once, such as drawing codes or compiling, is not measured
     activations = []
-    with torch.compiler.set_stance("force_eager"), FlopCounterMode(display=False) as counter:
+    with torch.compiler.set_stance("force_eager"), count_flops() as counter:
         for number in _limit_steps(fabric, _COUNTED_STEPS):
             with measure_activations(trial.plan.objective) as saved:
                 take_step(number)

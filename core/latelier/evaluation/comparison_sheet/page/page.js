@@ -145,8 +145,8 @@ function element(tag, ...content) {
 }
 
 function tableOf(names, measures) {
-  const rows = measures.map(({ title, better, values }) => {
-    const head = element("th", title, ...(better ? [` ${better === "lower" ? "↓" : "↑"}`] : []));
+  const rows = measures.map(({ title, network, values }) => {
+    const head = element("th", title, ...(network ? [element("small", network)] : []));
     head.scope = "row";
     const cells = values.map(({ value, interval }) =>
       element("td", value, ...(interval ? [element("small", interval)] : [])),
