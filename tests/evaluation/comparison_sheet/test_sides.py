@@ -1,31 +1,16 @@
 """The pictures of a side."""
 
 import pytest
+import torch
 from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.evaluation.comparison_sheet.sides import read_prompts, read_side, stream_pictures
-
-
-def test_prompts_are_the_lines_with_text(tmp_path):
-    file = tmp_path / "prompts.txt"
-    file.write_text("  a cat \n\nein Löwe\n", encoding="utf-8")
-    assert read_prompts(file) == ["a cat", "ein Löwe"]
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"), [(b"\n \n", "found none"), (b"\xff\xfe", "no text in UTF-8")]
+from latelier.evaluation.comparison_sheet.sides import (
+    ORIGINALS,
+    read_side,
+    stream_pictures,
+    take_originals,
 )
-def test_a_file_without_prompts_is_an_error(tmp_path, content, reason):
-    file = tmp_path / "prompts.txt"
-    file.write_bytes(content)
-    with pytest.raises(InvalidInputError, match=f"prompts.txt: .*{reason}"):
-        read_prompts(file)
-
-
-def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(InvalidInputError, match="absent: cannot be read: No such file"):
-        read_prompts(tmp_path / "absent")
 
 
 def test_pictures_of_a_folder_are_in_the_order_of_their_names(tmp_path):
@@ -70,3 +55,13 @@ def test_all_pictures_of_a_model_are_of_one_run_with_successive_seeds():
 def test_a_model_without_prompts_is_an_error():
     with pytest.raises(InvalidInputError, match="model 'celeba' takes no prompt"):
         stream_pictures("celeba", Stub("class_label"), ["a cat"], 0)
+
+
+def test_originals_are_the_pictures_of_the_samples():
+    side = take_originals(
+        [{"prompt": "a cat", "image": torch.full((3, 2, 2), 7, dtype=torch.uint8)}]
+    )
+    assert side.name == ORIGINALS
+    assert side.pictures[0].getpixel((1, 1)) == (7, 7, 7)
+    with pytest.raises(InvalidInputError, match="prompts have no pictures"):
+        take_originals([{"prompt": "a cat"}])

@@ -2,8 +2,9 @@
 
 import csv
 import json
+from dataclasses import replace
 
-from latelier.evaluation.report.files import write_report
+from latelier.evaluation.report.files import write_comparison, write_report
 
 
 def test_the_files_say_the_same(results, published, tmp_path):
@@ -36,3 +37,14 @@ def test_results_that_are_written_again_replace_the_former(results, tmp_path):
     write_report(results, tmp_path)
     write_report(results, tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_comparison_has_all_runs(results, tmp_path):
+    second = replace(results, model="another", figures=results.figures[:1])
+    paths = write_comparison([results, second], tmp_path)
+    stored = json.loads(paths[0].read_text())
+    assert [run["model"] for run in stored["runs"]] == ["emoji-scenes", "another"]
+    with paths[1].open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [each["model"] for each in lines] == ["emoji-scenes", "emoji-scenes", "another"]
+    assert "| PSNR ↑ | 24 dB | - |" in paths[2].read_text(encoding="utf-8")

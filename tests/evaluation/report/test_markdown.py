@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from latelier.evaluation.report.markdown import to_markdown
+from latelier.evaluation.report.markdown import tabulate_runs, to_markdown
 
 SCENES = "scene detector of latelier (not Inception)"
 INCEPTION = "Inception-v3 (FID, 2015-12-05)"
@@ -58,3 +58,17 @@ def test_a_run_with_nothing_to_compare_has_no_row(results, published):
 def test_a_name_cannot_break_the_table(results, published):
     page = to_markdown(replace(results, model="a|b\nc"), [published])
     assert "| **a\\|b c** | - | **24** |" in page
+
+
+def test_several_runs_have_a_column_each_also_if_a_figure_is_missing(results):
+    distance, ratio = results.figures
+    second = replace(results, model="another", figures=[distance])
+    third = replace(results, model="a third", figures=[ratio])
+    assert rows_of(tabulate_runs([results, second, third])) == [
+        [f"Features of {SCENES}", "emoji-scenes", "another", "a third"],
+        ["---", "---:", "---:", "---:"],
+        ["Fréchet distance ↓", "12.35 (12 to 12.75)", "12.35 (12 to 12.75)", "-"],
+        ["Measure", "emoji-scenes", "another", "a third"],
+        ["---", "---:", "---:", "---:"],
+        ["PSNR ↑", "24 dB", "-", "24 dB"],
+    ]

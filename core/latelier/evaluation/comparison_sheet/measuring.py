@@ -1,7 +1,7 @@
 """Measures of the pictures of a side, which are few enough to be kept in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,11 +11,10 @@ from torch import Tensor
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.features import FeatureNetwork
 from latelier.contracts.measures import EvaluatedPictures, Measure
+from latelier.evaluation.comparison_sheet.samples import Sample
 from latelier.evaluation.comparison_sheet.sides import Side
 from latelier.evaluation.report.results import MeasuredFigure, Results
-
-_GIVEN = frozenset({"features", "logits", "prompt"})
-"""What pictures of prompts have: no originals, and no reference."""
+from latelier.evaluation.tasks.model import stack_images
 
 _BATCH = 25
 
@@ -39,55 +38,62 @@ class _Records:
         yield tuple(self.column(name) for name in names)
 
 
-def check_measures(measures: Mapping[str, Measure]) -> None:
-    """Check that measures need nothing but pictures and their prompts.
+def check_measures(measures: Mapping[str, Measure], samples: Sequence[Sample]) -> None:
+    """Check that measures need nothing that samples do not have.
 
     Raises:
-        InvalidInputError: a measure needs originals, a reference or another input.
+        InvalidInputError: a measure needs a reference, or a field of samples that is missing.
     """
+    has = {"features", "logits", *samples[0], *(["originals"] if "image" in samples[0] else [])}
     for name, measure in measures.items():
-        missing = sorted(measure.needs - _GIVEN)
+        missing = sorted(measure.needs - has)
         if missing:
             raise InvalidInputError(
-                f"measure '{name}' needs {missing[0]}, which a comparison by prompts does not "
-                "have; `latelier evaluate run` measures models on data that do"
+                f"measure '{name}' needs {missing[0]}, which this comparison does not have; "
+                "`latelier evaluate run` measures models against references"
             )
 
 
 def measure_side(
-    side: Side, prompts: Sequence[str], measures: Mapping[str, Measure], network: FeatureNetwork
+    side: Side, samples: Sequence[Sample], measures: Mapping[str, Measure], network: FeatureNetwork
 ) -> Results:
     """Return the figures of a side.
 
     Args:
-        side: with a picture for each prompt.
-        prompts: of the pictures.
+        side: with a picture for each sample.
+        samples: that the pictures were made of.
         measures: by name, checked by `check_measures`.
         network: gives the features.
 
     Raises:
         LatelierError: a measure refuses the pictures or the network.
     """
+    needs = frozenset[str]().union(*(measure.needs for measure in measures.values()))
     batches = [
-        _look_at(side.pictures[first : first + _BATCH], prompts[first : first + _BATCH], network)
-        for first in range(0, len(prompts), _BATCH)
+        _look_at(side.pictures[first : first + _BATCH], samples[first : first + _BATCH], network)
+        for first in range(0, len(samples), _BATCH)
     ]
+    if "originals" in needs:
+        batches = [_with_originals(each) for each in batches]
     figures = []
     for name, measure in measures.items():
         columns = _stack([{**_features_of(each), **measure.record(each)} for each in batches])
-        records = _Records(columns, len(prompts), network.name)
+        records = _Records(columns, len(samples), network.name)
         of = network.name if measure.needs & {"features", "logits"} else ""
         figures += [MeasuredFigure(name, each, of) for each in measure.compute(records, None)]
     return Results(side.name, side.name, len(side.pictures), figures)
 
 
 def _look_at(
-    pictures: Sequence[Image], prompts: Sequence[str], network: FeatureNetwork
+    pictures: Sequence[Image], samples: Sequence[Sample], network: FeatureNetwork
 ) -> EvaluatedPictures:
-    # (H, W, 3) each -> (B, 3, H, W)
-    images = torch.stack([torch.from_numpy(np.array(each)).permute(2, 0, 1) for each in pictures])
-    samples = [{"prompt": prompt} for prompt in prompts]
+    images = stack_images([np.array(picture) for picture in pictures])
     return EvaluatedPictures(images, samples, features=network(images))
+
+
+def _with_originals(pictures: EvaluatedPictures) -> EvaluatedPictures:
+    originals = torch.stack([sample["image"] for sample in pictures.samples])
+    return replace(pictures, originals=originals)
 
 
 def _features_of(pictures: EvaluatedPictures) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from PIL.Image import Image
 
 from latelier.evaluation.comparison_sheet.comparison import Comparison
 from latelier.evaluation.report.numbers import ARROWS, format_interval, format_value
-from latelier.evaluation.report.results import MeasuredFigure, Results
+from latelier.evaluation.report.results import MeasuredFigure, Results, align_figures
 
 _FOLDER = files(__package__) / "page"
 
@@ -25,7 +25,7 @@ def make_page(comparison: Comparison, results: Sequence[Results] = ()) -> str:
 
     Args:
         comparison: what is compared.
-        results: of each side, with the same measures; shown after the last vote.
+        results: of each side, which are shown after the last vote.
     """
     page = (_FOLDER / "page.html").read_text(encoding="utf-8")
     parts = {
@@ -56,9 +56,7 @@ def _describe(comparison: Comparison, results: Sequence[Results]) -> dict[str, A
     sealed = {
         "names": [side.name for side in comparison.sides],
         "left": comparison.left,
-        "measures": [
-            _describe_row(row) for row in zip(*(each.figures for each in results), strict=True)
-        ],
+        "measures": [_describe_row(row) for row in align_figures(results)],
     }
     return {
         "id": comparison.id,
@@ -68,15 +66,20 @@ def _describe(comparison: Comparison, results: Sequence[Results]) -> dict[str, A
     }
 
 
-def _describe_row(row: tuple[MeasuredFigure, ...]) -> dict[str, Any]:
-    figures = [each.figure for each in row]
+def _describe_row(row: Sequence[MeasuredFigure | None]) -> dict[str, Any]:
+    first = next(each for each in row if each is not None)
     return {
-        "title": f"{figures[0].title} {ARROWS[figures[0].better]}",
-        "network": row[0].network,
-        "values": [
-            {"value": format_value(each), "interval": format_interval(each)} for each in figures
-        ],
+        "title": f"{first.figure.title} {ARROWS[first.figure.better]}",
+        "network": first.network,
+        "values": [_describe_value(each) for each in row],
     }
+
+
+def _describe_value(measured: MeasuredFigure | None) -> dict[str, str]:
+    if measured is None:
+        return {"value": "-", "interval": ""}
+    figure = measured.figure
+    return {"value": format_value(figure), "interval": format_interval(figure)}
 
 
 def _to_uri(picture: Image) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of one side of a comparison: made by a model, or read from a folder."""
+"""The pictures of one side of a comparison: made by a model, of a folder, or of the data."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,13 @@ from PIL.Image import Image
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.images.reading import open_picture
 from latelier.data.converters.folder import convert_folder
+from latelier.evaluation.comparison_sheet.samples import Sample
+from latelier.evaluation.tasks.model import to_pil
 from latelier.pipeline import Pipeline
 from latelier.pipeline.picture import Preview
+
+ORIGINALS = "originals"
+"""Name of the side that has the pictures of the data."""
 
 _PROMPT = "prompt"
 
@@ -27,23 +32,6 @@ class Side:
 
     name: str
     pictures: Sequence[Image]
-
-
-def read_prompts(path: Path) -> list[str]:
-    """Return the prompts of a text file, one on each line that is not empty.
-
-    Raises:
-        InvalidInputError: the file cannot be read, is no text, or has no prompt.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise InvalidInputError(f"{path}: cannot be read: {reason}") from None
-    prompts = [line.strip() for line in lines if line.strip()]
-    if not prompts:
-        raise InvalidInputError(f"{path}: expected a prompt on each line, found none")
-    return prompts
 
 
 def stream_pictures(
@@ -94,3 +82,14 @@ def read_side(folder: Path, count: int) -> Side:
     if len(sizes) > 1:
         raise InvalidInputError(f"{folder}: the pictures have different sizes, such as {sizes[:2]}")
     return Side(str(folder), pictures)
+
+
+def take_originals(samples: Sequence[Sample]) -> Side:
+    """Return a side with the pictures of the samples themselves.
+
+    Raises:
+        InvalidInputError: the samples have no pictures.
+    """
+    if not all("image" in sample for sample in samples):
+        raise InvalidInputError("originals: expected a data set, since prompts have no pictures")
+    return Side(ORIGINALS, [to_pil(sample["image"]) for sample in samples])

@@ -11,7 +11,7 @@ from latelier.evaluation.report.numbers import (
     format_number,
     format_value,
 )
-from latelier.evaluation.report.results import MeasuredFigure, Results
+from latelier.evaluation.report.results import MeasuredFigure, Results, align_figures
 
 
 def to_markdown(results: Results, published: Sequence[PublishedTable] = ()) -> str:
@@ -46,17 +46,17 @@ def tabulate_figures(figures: Sequence[MeasuredFigure]) -> str:
 
 
 def tabulate_runs(runs: Sequence[Results]) -> str:
-    """Return tables of several runs with the same measures, a column for each run, and notes."""
-    tables = []
-    for network in dict.fromkeys(each.network for each in runs[0].figures):
-        figures = [[each.figure for each in run.figures if each.network == network] for run in runs]
-        rows = [
-            (_with_arrow(row[0].title, row[0].better), *map(_format_with_interval, row))
-            for row in zip(*figures, strict=True)
-        ]
-        tables.append(to_table((_head_network(network), *(run.model for run in runs)), rows))
+    """Return tables of several runs, a column for each, under heads that name the network."""
+    tables = dict[str, list[Sequence[str]]]()
+    for row in align_figures(runs):
+        first = next(each for each in row if each is not None)
+        cells = ["-" if each is None else _format_with_interval(each.figure) for each in row]
+        title = _with_arrow(first.figure.title, first.figure.better)
+        tables.setdefault(first.network, []).append((title, *cells))
+    names = [run.model for run in runs]
+    blocks = [to_table((_head_network(each), *names), rows) for each, rows in tables.items()]
     notes = _notes(each.figure.note for run in runs for each in run.figures)
-    return "\n\n".join([*tables, *notes])
+    return "\n\n".join([*blocks, *notes])
 
 
 def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

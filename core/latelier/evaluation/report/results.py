@@ -59,3 +59,10 @@ class Results:
             "figures": [each.to_json() for each in self.figures],
             "provenance": dict(self.provenance),
         }
+
+
+def align_figures(runs: Sequence[Results]) -> list[list[MeasuredFigure | None]]:
+    """Return a row for each figure of any run, with that of each run; None where it has none."""
+    found = [{(it.measure, it.figure.name): it for it in run.figures} for run in runs]
+    names = dict.fromkeys(name for each in found for name in each)
+    return [[each.get(name) for each in found] for name in names]

@@ -1,6 +1,6 @@
 """`latelier evaluate compare`: let a person compare two models, and measure both."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +13,12 @@ from latelier.cli.support.output import show_line
 if TYPE_CHECKING:
     from latelier.contracts.features import FeatureNetwork
     from latelier.contracts.measures import Measure
+    from latelier.evaluation.comparison_sheet.samples import Sample
     from latelier.evaluation.comparison_sheet.sides import Side
     from latelier.kernel.atelier import Atelier
 
-_DEFAULT_MEASURE = "inception_score"
+_BUILT_IN = "emoji_scenes"
+_OF_BUILT_IN = ("scene_objects", "scene_background")
 _PAGE = "comparison.html"
 
 
@@ -26,12 +28,23 @@ def compare(
         typer.Argument(
             metavar="MODEL[:KEY=VALUE,...] MODEL[:KEY=VALUE,...]",
             help="The two that are compared: an embedded name, a folder or a hub id, with keywords "
-            "of `generate` such as steps=20,guidance=3; or a folder with a picture for each pair.",
+            "of `generate` such as steps=20,guidance=3; a folder with a picture for each pair; or "
+            "'originals', the pictures of --data.",
         ),
     ],
     prompts: Annotated[
-        Path, typer.Option(metavar="FILE", help="A text file with a prompt on each line.")
-    ],
+        Path | None, typer.Option(metavar="FILE", help="A text file with a prompt on each line.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar=f"PATH|{_BUILT_IN}",
+            help="In place of --prompts, a data set with captions, or the built-in one.",
+        ),
+    ] = None,
+    pictures: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Captions of --data, spread evenly over it.")
+    ] = 40,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the results.")
     ] = Path("comparison"),
@@ -51,8 +64,8 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A measure that needs pictures and prompts alone. Repeatable. By default "
-            f"{_DEFAULT_MEASURE}.",
+            help="A measure that needs no reference. Repeatable. By default none, or for the "
+            f"built-in scenes {' and '.join(_OF_BUILT_IN)}.",
         ),
     ] = None,
     network: Network = None,
@@ -70,9 +83,8 @@ def compare(
     from latelier.cli.support.application import load_atelier
     from latelier.contracts.errors import InvalidInputError
     from latelier.evaluation.comparison_sheet.comparison import Comparison
-    from latelier.evaluation.comparison_sheet.measuring import measure_side
+    from latelier.evaluation.comparison_sheet.measuring import check_measures, measure_side
     from latelier.evaluation.comparison_sheet.page import make_page
-    from latelier.evaluation.comparison_sheet.sides import read_prompts
     from latelier.evaluation.report.files import write_comparison
     from latelier.evaluation.report.markdown import tabulate_runs
     from latelier.io.atomic import write_bytes
@@ -81,52 +93,71 @@ def compare(
     check_destination(page, force=force)
     if models[0] == models[1]:
         raise InvalidInputError(f"expected two models that differ, got '{models[0]}' twice")
-    rows = [prompt for prompt in read_prompts(prompts) for _ in range(count)]
+    samples = [each for each in _read_samples(prompts, data, pictures) for _ in range(count)]
     atelier = load_atelier()
-    measures = _build_measures(measure or [_DEFAULT_MEASURE], atelier)
+    names = measure or (_OF_BUILT_IN if data == _BUILT_IN else ())
+    measures: dict[str, Measure] = {name: atelier.measures.build(name, {}) for name in names}
+    check_measures(measures, samples)
     chosen = choose_network(network, weights).get("network", {"id": "scenes", "config": {}})
     features: FeatureNetwork = atelier.feature_networks.build(chosen["id"], chosen["config"])
-    first, second = _make_sides(models, rows, seed, device, atelier)
-    comparison = Comparison((first, second), rows, range(seed, seed + len(rows)), seed, question)
-    results = [measure_side(side, rows, measures, features) for side in (first, second)]
+    first, second = _make_sides(models, samples, seed, device, atelier)
+    shown = [sample["prompt"] for sample in samples]
+    comparison = Comparison((first, second), shown, range(seed, seed + len(shown)), seed, question)
+    results = [measure_side(side, samples, measures, features) for side in (first, second)]
     html = make_page(comparison, results).encode()
     save(lambda path, replace: write_bytes(path, html, replace=replace), page, force=force)
-    write_comparison(results, output)
-    show_line(tabulate_runs(results))
-    typer.echo(f"open {page} in a browser", err=True)
+    if measures:
+        write_comparison(results, output)
+        show_line(tabulate_runs(results))
+    show_line(page)
 
 
-def _build_measures(names: Sequence[str], atelier: "Atelier") -> "Mapping[str, Measure]":
-    from latelier.evaluation.comparison_sheet.measuring import check_measures
+def _read_samples(prompts: Path | None, data: str | None, count: int) -> "list[Sample]":
+    from latelier.contracts.errors import InvalidInputError
+    from latelier.evaluation.comparison_sheet.samples import read_data, read_prompts
+    from latelier.evaluation.protocol.data import EvaluationData
 
-    measures = {name: atelier.measures.build(name, {}) for name in names}
-    check_measures(measures)
-    return measures
+    if prompts is not None and data is None:
+        return read_prompts(prompts)
+    if data is None or prompts is not None:
+        raise InvalidInputError("expected either --prompts or --data")
+    path = None if data == _BUILT_IN else Path(data)
+    return read_data(EvaluationData(path=path), count)
 
 
 def _make_sides(
-    names: tuple[str, str], prompts: Sequence[str], seed: int, device: str, atelier: "Atelier"
+    names: tuple[str, str], samples: "Sequence[Sample]", seed: int, device: str, atelier: "Atelier"
 ) -> "list[Side]":
     """Return the pictures of both. All requests are checked before the first picture is made."""
-    opened = [_open_side(name, prompts, seed, device, atelier) for name in names]
+    opened = [_open_side(name, samples, seed, device, atelier) for name in names]
     return [finish() for finish in opened]
 
 
 def _open_side(
-    name: str, prompts: Sequence[str], seed: int, device: str, atelier: "Atelier"
+    name: str, samples: "Sequence[Sample]", seed: int, device: str, atelier: "Atelier"
 ) -> "Callable[[], Side]":
-    """Return a function that returns the pictures of a model or of a folder."""
+    """Return a function that returns the pictures of a model, of a folder or of the data."""
     from latelier.cli.options.values import read_named_options
     from latelier.cli.support.progress import consume_with_progress
-    from latelier.evaluation.comparison_sheet.sides import Side, read_side, stream_pictures
+    from latelier.evaluation.comparison_sheet.sides import (
+        ORIGINALS,
+        Side,
+        read_side,
+        stream_pictures,
+        take_originals,
+    )
     from latelier.pipeline import load
     from latelier.pipeline.storage.manifest_header import MANIFEST
 
+    if name == ORIGINALS:
+        originals = take_originals(samples)
+        return lambda: originals
     folder = Path(name)
     if folder.is_dir() and not (folder / MANIFEST).is_file():
-        side = read_side(folder, len(prompts))
+        side = read_side(folder, len(samples))
         return lambda: side
     named = read_named_options(name, "MODEL")
     pipeline = load(named["name"], device, atelier=atelier)
+    prompts = [sample["prompt"] for sample in samples]
     previews = stream_pictures(name, pipeline, prompts, seed, **named["options"])
     return lambda: Side(name, [picture.image for picture in consume_with_progress(previews)])
