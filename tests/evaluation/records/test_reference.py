@@ -15,7 +15,7 @@ FACTS = {
     "network": "net:1",
     "network_name": "net",
     "size": [64, 64],
-    "data": [{"manifest": "abc"}],
+    "data": [{"source": "abc"}],
 }
 FEATURES = torch.randn(30, 5, generator=torch.Generator().manual_seed(0))
 
@@ -62,12 +62,12 @@ def test_a_reference_is_read_as_it_was_written(tmp_path):
 
 
 def test_data_sets_merge_into_one():
-    first, second = measure(range(10)), measure(range(10, 20), name="b", data=[{"manifest": "d"}])
+    first, second = measure(range(10)), measure(range(10, 20), name="b", data=[{"source": "d"}])
 
     merged = first.merge(second)
 
     assert merged.name == "pictures + b"
-    assert merged.facts["data"] == [{"manifest": "abc"}, {"manifest": "d"}]
+    assert merged.facts["data"] == [{"source": "abc"}, {"source": "d"}]
 
 
 @pytest.mark.parametrize(

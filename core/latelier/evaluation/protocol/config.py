@@ -95,7 +95,7 @@ class EvaluationConfig(Frozen):
     )
     batch_size: int = Field(default=25, ge=1, le=4096, description="pictures made at once")
     chunk_size: int = Field(
-        default=250,
+        default=100,
         ge=1,
         le=100_000,
         description="pictures of a chunk: what is stored together, and at most lost by a kill",

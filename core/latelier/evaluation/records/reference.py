@@ -34,7 +34,7 @@ class StoredReference:
         keys: Int64 (K,), ascending: hashes of data set and index.
         limit: Most features that are kept.
         facts: JSON values: "network" (its identity), "network_name", "name" of the data, "size",
-            and "data", a list of what determines the samples.
+            and "data", a list of what determines the samples, each with its "source".
     """
 
     sums: FeatureSums
@@ -96,7 +96,7 @@ def measure_reference(
     Raises:
         DataError: there are no pictures.
     """
-    salt = json.dumps(facts["data"], sort_keys=True)
+    salt = json.dumps([each["source"] for each in facts["data"]], sort_keys=True)
     reference: StoredReference | None = None
     for indices, features in chunks:
         keys, kept = keep_lowest(_hash(salt, indices), features, limit)

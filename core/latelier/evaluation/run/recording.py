@@ -42,7 +42,16 @@ class Part:
         raise InvalidInputError(f"part: expected a part such as 1/2, got {text!r}")
 
     def numbers(self, count: int) -> range:
-        """Return the numbers of its chunks, of `count` ones."""
+        """Return the numbers of its chunks, of `count` ones.
+
+        Raises:
+            InvalidInputError: it has none.
+        """
+        if self.number > count:
+            raise InvalidInputError(
+                f"part: {self.number}/{self.total} has nothing to compute: there are only {count} "
+                "chunks; use fewer parts"
+            )
         return range(self.number - 1, count, self.total)
 
 
@@ -105,7 +114,7 @@ def _compute(
     if resources.processes == 1:
         computed = compute_here(evaluation, folder, missing)
     else:
-        prepare = partial(_prepare, evaluation.config)
+        prepare = partial(prepare_in_process, evaluation.config)
         computed = compute_in_processes(prepare, folder, missing, resources.processes)
     with closing(computed):  # which ends the processes at once, also after an error
         for number in computed:
@@ -114,7 +123,7 @@ def _compute(
             yield len(evaluation.indices(number))
 
 
-def _prepare(config: EvaluationConfig, place: int) -> Evaluation:
+def prepare_in_process(config: EvaluationConfig, place: int) -> Evaluation:
     """Return the evaluation in one of several processes, which share out the GPUs."""
     if torch.cuda.is_available() and config.device in ("auto", "cuda"):
         device = f"cuda:{place % torch.cuda.device_count()}"

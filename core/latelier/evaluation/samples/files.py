@@ -50,7 +50,7 @@ class FileSamples:
         self._is_resized = data.size is not None or size is not None
         self.size = _to_pair(data.size) or size or self._first_size()
         self.facts: Mapping[str, Any] = {
-            "manifest": hashlib.sha256(manifest.lines).hexdigest(),
+            "source": f"manifest {hashlib.sha256(manifest.lines).hexdigest()}",
             "records": len(manifest),
             "size": list(self.size),
             "resize": data.resize if self._is_resized else "none",

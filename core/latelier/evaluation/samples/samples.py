@@ -11,7 +11,8 @@ class Samples(Protocol):
         name: Of the data set, for messages and results.
         count: Number of samples.
         size: Width and height of the pictures.
-        facts: What determines the samples, for provenance; paths are not in it.
+        facts: What determines the samples, as JSON values for provenance; paths are not in it.
+            "source" is what they are before they are resized.
     """
 
     name: str

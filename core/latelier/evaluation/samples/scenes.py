@@ -37,9 +37,11 @@ class SceneSamples:
         self.count = count
         self.size = (config.size, config.size)
         self.facts: Mapping[str, Any] = {
-            "dataset": self.name,
-            "config": config.model_dump(mode="json", exclude_defaults=True),
-            "seed": data.seed,
+            "source": {
+                "dataset": self.name,
+                "config": config.model_dump(mode="json", exclude_defaults=True),
+                "seed": data.seed,
+            },
             "size": list(self.size),
         }
         self._scenes = EmojiScenes(config, data.seed, count)

@@ -82,5 +82,7 @@ def show_results(results: "Results", out: Path) -> None:
         typer.echo(f"left out: {each}", err=True)
     if unusable["count"]:
         typer.echo(f"{unusable['count']} samples were left out", err=True)
+    for note in dict.fromkeys(each.figure.note for each in results.figures if each.figure.note):
+        typer.echo(f"note: {note}", err=True)
     show_line(tabulate_figures(results.figures))
     typer.echo(f"written to {out / 'results.md'}, .csv and .json", err=True)

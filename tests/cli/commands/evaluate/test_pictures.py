@@ -1,0 +1,131 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def paint(tmp_path):
+    """Write pictures of random pixels into a folder, by their number."""
+
+    def paint(folder, numbers, seed=0, side=32):
+        rng = np.random.default_rng(seed)
+        for number in numbers:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            pixels = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+        return tmp_path / folder
+
+    return paint
+
+
+def read_figures(path):
+    figures = json.loads((path / "results.json").read_text())["figures"]
+    return {each["name"]: each["value"] for each in figures}
+
+
+def test_pictures_are_compared_with_a_folder_and_with_their_originals(cli, paint, tmp_path):
+    paint("made", range(6))
+    paint("real", range(8), seed=1)
+
+    done = cli("evaluate", "pictures", "made", "--reference", "real", "--originals", "real")
+
+    assert done.status == 0
+    figures = read_figures(tmp_path / "evaluation")
+    assert {"frechet_distance", "kernel_distance", "precision", "psnr", "ssim"} <= figures.keys()
+    assert figures["frechet_distance"] > 0
+
+
+def test_a_stored_reference_gives_the_same_figures(cli, paint, tmp_path):
+    paint("made", range(6))
+    paint("real", range(8), seed=1)
+
+    stored = cli("evaluate", "reference", "real", "-o", "real.safetensors")
+    cli("evaluate", "pictures", "made", "--reference", "real", "--out", "a")
+    cli("evaluate", "pictures", "made", "--reference", "real.safetensors", "--out", "b")
+
+    assert stored.status == 0
+    assert stored.out.strip() == "real.safetensors"
+    assert read_figures(tmp_path / "a") == read_figures(tmp_path / "b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a", "b", "made", "real", "real.safetensors",
+    ]  # fmt: skip
+
+
+def test_halves_of_a_reference_merge_into_the_whole(cli, paint, tmp_path):
+    paint("real", range(105))
+    options = ("--batch-size", 50)
+
+    cli("evaluate", "reference", "real", "-o", "whole.safetensors", *options)
+    for k in (1, 2):
+        cli("evaluate", "reference", "real", "-o", f"{k}.safetensors", "--part", f"{k}/2", *options)
+    done = cli("evaluate", "merge", "2.safetensors", "1.safetensors", "-o", "merged.safetensors")
+
+    assert done.status == 0
+    whole, merged = (tmp_path / f"{name}.safetensors" for name in ("whole", "merged"))
+    assert whole.read_bytes() == merged.read_bytes()
+
+
+def test_a_damaged_picture_is_named_and_counted(cli, paint, tmp_path):
+    paint("made", range(150), side=32)
+    (tmp_path / "made" / "7.png").write_bytes(b"damaged")
+
+    done = cli(
+        "evaluate", "pictures", "made", "--reference", "made", "--measure", "kernel_distance"
+    )
+
+    assert done.status == 0
+    assert "left out: 7.png: " in done.err
+    assert "1 samples were left out" in done.err
+
+
+def test_many_damaged_pictures_are_an_error(cli, paint, tmp_path):
+    made = paint("made", range(10))
+    for k in (2, 5):
+        (made / f"{k}.png").write_bytes(b"damaged")
+
+    done = cli("evaluate", "pictures", "made", "--reference", "made")
+
+    assert done.status == 2
+    assert "made: 2 of 10 samples cannot be used, and max_unusable allows 0: 2.png: " in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["made"], "expected pictures to compare with: --reference, --originals or both"),
+        (["missing", "--reference", "made"], "missing: not found"),
+        (["empty", "--reference", "made"], "empty: no pictures found"),
+        (["made", "--reference", "empty"], "empty: no pictures found"),
+        (["made", "--originals", "large"], "set the size of the data"),
+        (["made", "--reference", "stored.safetensors"], "is of pictures of 64 x 64"),
+        (["made", "--reference", "made", "--network", "x"], "there is no feature network 'x'"),
+        (["mixed", "--reference", "made"], "b.png is 64 x 64 pixels and the first picture 32 x 32"),
+    ],
+)
+def test_bad_input_is_one_line(cli, paint, tmp_path, arguments, message):
+    paint("made", range(3))
+    paint("large", range(3), side=64)
+    paint("mixed", ["a"])
+    paint("mixed", ["b"], side=64)
+    (tmp_path / "empty").mkdir()
+    cli("evaluate", "reference", "large", "-o", "stored.safetensors")
+
+    done = cli("evaluate", "pictures", *arguments)
+
+    assert done.status == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_an_existing_reference_is_replaced_only_by_force(cli, paint):
+    paint("real", range(3))
+    cli("evaluate", "reference", "real")
+
+    refused = cli("evaluate", "reference", "real")
+    forced = cli("evaluate", "reference", "real", "--force")
+
+    assert refused.status == 2
+    assert "already exists; --force replaces it" in refused.err
+    assert forced.status == 0
