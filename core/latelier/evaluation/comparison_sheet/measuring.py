@@ -14,6 +14,7 @@ from latelier.contracts.measures import EvaluatedPictures, Measure
 from latelier.evaluation.comparison_sheet.samples import Sample
 from latelier.evaluation.comparison_sheet.sides import Side
 from latelier.evaluation.report.results import MeasuredFigure, Results
+from latelier.evaluation.run.evaluation import OF_RUN
 from latelier.evaluation.tasks.model import stack_images
 
 _BATCH = 25
@@ -38,6 +39,18 @@ class _Records:
         yield tuple(self.column(name) for name in names)
 
 
+def join_needs(measures: Mapping[str, Measure]) -> frozenset[str]:
+    """Return what any of some measures needs."""
+    return frozenset[str]().union(*(measure.needs for measure in measures.values()))
+
+
+def list_fields(measures: Mapping[str, Measure], *, with_originals: bool) -> set[str]:
+    """Return the fields of samples that measures and sides need, "prompt" among them."""
+    needs = join_needs(measures)
+    image = {"image"} if with_originals or "originals" in needs else set[str]()
+    return {"prompt", *image, *(needs - OF_RUN)}
+
+
 def check_measures(measures: Mapping[str, Measure], samples: Sequence[Sample]) -> None:
     """Check that measures need nothing that samples do not have.
 
@@ -55,7 +68,10 @@ def check_measures(measures: Mapping[str, Measure], samples: Sequence[Sample]) -
 
 
 def measure_side(
-    side: Side, samples: Sequence[Sample], measures: Mapping[str, Measure], network: FeatureNetwork
+    side: Side,
+    samples: Sequence[Sample],
+    measures: Mapping[str, Measure],
+    network: FeatureNetwork | None,
 ) -> Results:
     """Return the figures of a side.
 
@@ -63,32 +79,31 @@ def measure_side(
         side: with a picture for each sample.
         samples: that the pictures were made of.
         measures: by name, checked by `check_measures`.
-        network: gives the features.
+        network: gives the features; None where no measure needs them.
 
     Raises:
         LatelierError: a measure refuses the pictures or the network.
     """
-    needs = frozenset[str]().union(*(measure.needs for measure in measures.values()))
     batches = [
         _look_at(side.pictures[first : first + _BATCH], samples[first : first + _BATCH], network)
         for first in range(0, len(samples), _BATCH)
     ]
-    if "originals" in needs:
+    if "originals" in join_needs(measures):
         batches = [_with_originals(each) for each in batches]
     figures = []
     for name, measure in measures.items():
         columns = _stack([{**_features_of(each), **measure.record(each)} for each in batches])
-        records = _Records(columns, len(samples), network.name)
-        of = network.name if measure.needs & {"features", "logits"} else ""
+        of = network.name if network and measure.needs & {"features", "logits"} else ""
+        records = _Records(columns, len(samples), of)
         figures += [MeasuredFigure(name, each, of) for each in measure.compute(records, None)]
     return Results(side.name, side.name, len(side.pictures), figures)
 
 
 def _look_at(
-    pictures: Sequence[Image], samples: Sequence[Sample], network: FeatureNetwork
+    pictures: Sequence[Image], samples: Sequence[Sample], network: FeatureNetwork | None
 ) -> EvaluatedPictures:
     images = stack_images([np.array(picture) for picture in pictures])
-    return EvaluatedPictures(images, samples, features=network(images))
+    return EvaluatedPictures(images, samples, features=None if network is None else network(images))
 
 
 def _with_originals(pictures: EvaluatedPictures) -> EvaluatedPictures:
@@ -99,7 +114,8 @@ def _with_originals(pictures: EvaluatedPictures) -> EvaluatedPictures:
 def _features_of(pictures: EvaluatedPictures) -> dict[str, Tensor]:
     """Return the columns that a run records itself."""
     features = pictures.features
-    assert features is not None
+    if features is None:
+        return {}
     logits = {} if features.logits is None else {"logits": features.logits}
     return {"features": features.vectors, **logits}
 

@@ -1,6 +1,6 @@
 """What pictures are compared of: prompts of a text file, or samples of a data set."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,7 @@ from latelier.evaluation.protocol.data import EvaluationData
 from latelier.evaluation.samples.opening import open_samples
 
 Sample = Mapping[str, Any]
-"""Has "prompt", and what else a data set has, such as its picture "image", uint8 (3, H, W)."""
-
-_FIELDS = frozenset({"prompt", "image"})
+"""Has "prompt", and of a data set further fields, such as its picture "image", uint8 (3, H, W)."""
 
 
 def read_prompts(path: Path) -> list[Sample]:
@@ -32,15 +30,15 @@ def read_prompts(path: Path) -> list[Sample]:
     return [{"prompt": prompt} for prompt in prompts]
 
 
-def read_data(data: EvaluationData, count: int) -> list[Sample]:
-    """Return samples of a data set, spread evenly over it.
+def read_data(data: EvaluationData, count: int, fields: Collection[str]) -> list[Sample]:
+    """Return samples of a data set, spread evenly over it, with at least some fields.
 
     Raises:
-        DataError: the data set is missing or damaged, has too few pictures, or has no captions.
+        DataError: the data set is missing or damaged, has too few pictures, or lacks a field.
         InvalidInputError: a picture cannot be read.
     """
-    samples = open_samples(data, count, _FIELDS)
+    samples = open_samples(data, count, fields)
     try:
-        return [samples.read(index, _FIELDS) for index in range(samples.count)]
+        return [samples.read(index, fields) for index in range(samples.count)]
     except UnusableError as error:
         raise InvalidInputError(f"{samples.name}: a picture cannot be used: {error}") from None

@@ -1,20 +1,23 @@
 """`latelier evaluate compare`: let a person compare two models, and measure both."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latelier.cli.commands.evaluate.options import Network, Weights, choose_network
+from latelier.cli.commands.evaluate.options import Network, Size, Weights, choose_network
 from latelier.cli.support.destinations import Force, check_destination, save
 from latelier.cli.support.output import show_line
 
 if TYPE_CHECKING:
     from latelier.contracts.features import FeatureNetwork
     from latelier.contracts.measures import Measure
+    from latelier.evaluation.comparison_sheet.comparison import Comparison
     from latelier.evaluation.comparison_sheet.samples import Sample
     from latelier.evaluation.comparison_sheet.sides import Side
+    from latelier.evaluation.protocol.data import EvaluationData
+    from latelier.evaluation.report.results import Results
     from latelier.kernel.atelier import Atelier
 
 _BUILT_IN = "emoji_scenes"
@@ -48,6 +51,7 @@ def compare(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the results.")
     ] = Path("comparison"),
+    size: Size = None,
     count: Annotated[
         int, typer.Option("-n", min=1, metavar="N", help="Pictures of each prompt.")
     ] = 1,
@@ -84,45 +88,65 @@ def compare(
     from latelier.contracts.errors import InvalidInputError
     from latelier.evaluation.comparison_sheet.comparison import Comparison
     from latelier.evaluation.comparison_sheet.measuring import check_measures, measure_side
-    from latelier.evaluation.comparison_sheet.page import make_page
-    from latelier.evaluation.report.files import write_comparison
-    from latelier.evaluation.report.markdown import tabulate_runs
-    from latelier.io.atomic import write_bytes
 
     page = output / _PAGE
     check_destination(page, force=force)
     if models[0] == models[1]:
         raise InvalidInputError(f"expected two models that differ, got '{models[0]}' twice")
-    samples = [each for each in _read_samples(prompts, data, pictures) for _ in range(count)]
     atelier = load_atelier()
     names = measure or (_OF_BUILT_IN if data == _BUILT_IN else ())
     measures: dict[str, Measure] = {name: atelier.measures.build(name, {}) for name in names}
-    check_measures(measures, samples)
-    chosen = choose_network(network, weights).get("network", {"id": "scenes", "config": {}})
-    features: FeatureNetwork = atelier.feature_networks.build(chosen["id"], chosen["config"])
+    rows = _read_samples(prompts, data, size, pictures, measures, models)
+    check_measures(measures, rows)
+    features = _build_network(measures, network, weights, atelier)
+    samples = [row for row in rows for _ in range(count)]
     first, second = _make_sides(models, samples, seed, device, atelier)
     shown = [sample["prompt"] for sample in samples]
     comparison = Comparison((first, second), shown, range(seed, seed + len(shown)), seed, question)
     results = [measure_side(side, samples, measures, features) for side in (first, second)]
-    html = make_page(comparison, results).encode()
-    save(lambda path, replace: write_bytes(path, html, replace=replace), page, force=force)
-    if measures:
-        write_comparison(results, output)
-        show_line(tabulate_runs(results))
-    show_line(page)
+    _write(comparison, results, page, force=force)
 
 
-def _read_samples(prompts: Path | None, data: str | None, count: int) -> "list[Sample]":
+def _read_samples(
+    prompts: Path | None,
+    data: str | None,
+    size: int | None,
+    pictures: int,
+    measures: "Mapping[str, Measure]",
+    models: tuple[str, str],
+) -> "list[Sample]":
     from latelier.contracts.errors import InvalidInputError
+    from latelier.evaluation.comparison_sheet.measuring import list_fields
     from latelier.evaluation.comparison_sheet.samples import read_data, read_prompts
-    from latelier.evaluation.protocol.data import EvaluationData
+    from latelier.evaluation.comparison_sheet.sides import ORIGINALS
 
     if prompts is not None and data is None:
         return read_prompts(prompts)
     if data is None or prompts is not None:
         raise InvalidInputError("expected either --prompts or --data")
-    path = None if data == _BUILT_IN else Path(data)
-    return read_data(EvaluationData(path=path), count)
+    fields = list_fields(measures, with_originals=ORIGINALS in models)
+    return read_data(_describe_data(data, size), pictures, fields)
+
+
+def _describe_data(name: str, size: int | None) -> "EvaluationData":
+    from latelier.evaluation.protocol.data import EvaluationData
+
+    if name == _BUILT_IN:
+        return EvaluationData(config={} if size is None else {"size": size})
+    return EvaluationData(path=Path(name), size=size)
+
+
+def _build_network(
+    measures: "Mapping[str, Measure]", name: str | None, weights: str | None, atelier: "Atelier"
+) -> "FeatureNetwork | None":
+    """Return the network of the features, None where no measure needs them."""
+    from latelier.evaluation.comparison_sheet.measuring import join_needs
+
+    if not join_needs(measures) & {"features", "logits"}:
+        return None
+    chosen = choose_network(name, weights).get("network", {"id": "scenes", "config": {}})
+    network: FeatureNetwork = atelier.feature_networks.build(chosen["id"], chosen["config"])
+    return network
 
 
 def _make_sides(
@@ -161,3 +185,20 @@ def _open_side(
     prompts = [sample["prompt"] for sample in samples]
     previews = stream_pictures(name, pipeline, prompts, seed, **named["options"])
     return lambda: Side(name, [picture.image for picture in consume_with_progress(previews)])
+
+
+def _write(
+    comparison: "Comparison", results: "Sequence[Results]", page: Path, *, force: bool
+) -> None:
+    """Write the page and, if there are any measures, their tables; show these and the path."""
+    from latelier.evaluation.comparison_sheet.page import make_page
+    from latelier.evaluation.report.files import write_comparison
+    from latelier.evaluation.report.markdown import tabulate_runs
+    from latelier.io.atomic import write_bytes
+
+    html = make_page(comparison, results).encode()
+    save(lambda path, replace: write_bytes(path, html, replace=replace), page, force=force)
+    if any(each.figures for each in results):
+        write_comparison(results, page.parent)
+        show_line(tabulate_runs(results))
+    show_line(page)
