@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from latelier.testing.conditioner import ConditionerContract
     from latelier.testing.database import DatabaseContract
     from latelier.testing.denoiser import DenoiserContract
+    from latelier.testing.feature_network import FeatureNetworkContract
     from latelier.testing.first_stage import FirstStageContract
     from latelier.testing.guidance import GuidanceContract
     from latelier.testing.importer import ImporterContract
+    from latelier.testing.measure import MeasureContract
     from latelier.testing.residual_adapter import ResidualAdapterContract
     from latelier.testing.sampler import SamplerContract
     from latelier.testing.schedule import ScheduleContract
@@ -43,9 +45,11 @@ __all__ = [
     "ConditionerContract",
     "DatabaseContract",
     "DenoiserContract",
+    "FeatureNetworkContract",
     "FirstStageContract",
     "GuidanceContract",
     "ImporterContract",
+    "MeasureContract",
     "ResidualAdapterContract",
     "SamplerContract",
     "ScheduleContract",
@@ -58,9 +62,11 @@ _MODULES = {
     "ConditionerContract": "latelier.testing.conditioner",
     "DatabaseContract": "latelier.testing.database",
     "DenoiserContract": "latelier.testing.denoiser",
+    "FeatureNetworkContract": "latelier.testing.feature_network",
     "FirstStageContract": "latelier.testing.first_stage",
     "GuidanceContract": "latelier.testing.guidance",
     "ImporterContract": "latelier.testing.importer",
+    "MeasureContract": "latelier.testing.measure",
     "ResidualAdapterContract": "latelier.testing.residual_adapter",
     "SamplerContract": "latelier.testing.sampler",
     "ScheduleContract": "latelier.testing.schedule",

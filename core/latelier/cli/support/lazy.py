@@ -25,6 +25,10 @@ COMMANDS = {
     "import": ("latelier.cli.commands.import_", "Make a model of published weights."),
     "export": ("latelier.cli.commands.export", "Write a model as another program loads it."),
     "train": ("latelier.cli.commands.train", "Train the parts of a model."),
+    "measures": (
+        "latelier.cli.commands.measures",
+        "List measures and feature networks.",
+    ),
     "evaluate": ("latelier.cli.commands.evaluate.app", "Measure models and pictures."),
 }
 """Name -> the module that holds its `app`, and one line of help."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from latelier import Frozen
 from latelier.checkpoints.io.json_files import read_json_object
-from latelier.checkpoints.io.weights import build_on_meta, load_into
+from latelier.checkpoints.io.weights import load_into, meta_device
 from latelier.checkpoints.weight_files import tensors_of
 from latelier.contracts.bounds import Layers, Width
 from latelier.contracts.errors import ModelFileError
@@ -87,11 +88,17 @@ def read_clip(folder: Path) -> ClipFolder:
 
 
 def _build(text: ClipTextConfig, vision: ClipVisionFields, width: int) -> Any:
+    """Return a `CLIPModel` whose weights have no storage yet."""
     library = transformers()
     config = library.CLIPConfig(
         text_config=text.network(), vision_config=vision.model_dump(), projection_dim=width
     )
-    return build_on_meta(lambda: library.CLIPModel(config))
+    with meta_device():
+        model = library.CLIPModel(config)
+    for tower in (model.text_model, model.vision_model):  # no file has these tables
+        positions = torch.arange(tower.embeddings.position_embedding.num_embeddings)
+        tower.embeddings.position_ids = positions[None]
+    return model
 
 
 def _read_vocabulary(folder: Path) -> ClipVocabulary:

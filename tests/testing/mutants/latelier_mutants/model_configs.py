@@ -1,8 +1,9 @@
-"""Configs of the first stages and denoisers, faultless and faulty."""
+"""Configs of first stages, denoisers, feature networks and measures, faultless and faulty."""
 
 from pydantic import Field
 
 from latelier.contracts.configs import DenoiserConfig, FirstStageConfig, InputSpec, StreamSlot
+from latelier.contracts.frozen import Frozen
 
 
 class BlocksConfig(FirstStageConfig):
@@ -44,3 +45,7 @@ class UnmaskedConfig(MixerConfig):
     @property
     def supports(self) -> frozenset[str]:
         return frozenset()
+
+
+class TilesConfig(Frozen):
+    tiles: int = Field(2, ge=1, description="tiles in each direction")

@@ -187,6 +187,36 @@ WEIGHT_ADAPTERS = [
     "takes_any_model",
     "naked_file_error",
 ]
+FEATURE_NETWORKS = [
+    "shades",
+    "nameless",
+    "double_precision",
+    "width_of_the_tiles",
+    "log_of_zero",
+    "with_gradients",
+    "flickers",
+    "seeds_all",
+    "of_the_batch_network",
+    "moving_mean",
+    "blind",
+    "one_identity",
+    "takes_floats",
+    "downloads",
+    "keeps_pictures",
+]
+MEASURES = [
+    "contrast",
+    "lists_needs",
+    "needs_without_word",
+    "lists_numbers",
+    "centres_the_rows",
+    "wipes_pictures",
+    "changes_figures",
+    "seeds_the_run",
+    "mean_of_means",
+    "untitled",
+    "swaps_ends",
+]
 
 
 def class_of(name):
@@ -259,6 +289,16 @@ class MutantsPlugin:
             )
         for name in IMPORTERS:
             registrar.importer(name, factory=f"latelier_mutants.importers:{class_of(name)}")
+        for register, module, names in (
+            (registrar.feature_network, "feature_networks", FEATURE_NETWORKS),
+            (registrar.measure, "measures", MEASURES),
+        ):
+            for name in names:
+                register(
+                    name,
+                    factory=f"latelier_mutants.{module}:{class_of(name)}",
+                    config="latelier_mutants.model_configs:TilesConfig",
+                )
 
 
 def conditioner(
