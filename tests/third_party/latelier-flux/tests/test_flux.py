@@ -7,10 +7,14 @@ import pytest
 import torch
 from diffusers import FluxTransformer2DModel
 from einops import rearrange
+from latelier_flux.configs import FluxConfig
+from latelier_flux.denoiser import Flux
+from latelier_flux.importer import denoiser_config
 from safetensors.torch import save_file
 
 import latelier
 from latelier.contracts.condition import Condition, Stream
+from latelier.contracts.errors import InvalidInputError
 from latelier.diffusion.noise import PerImageNoise
 
 AE = {
@@ -190,6 +194,21 @@ def test_a_saved_model_makes_the_same_picture(pipe, tmp_path):
     pipe.save(tmp_path / "model")
     (found,) = latelier.load(tmp_path / "model", "cpu", "float32").generate(**request)
     assert np.array_equal(np.asarray(found.image), np.asarray(expected.image))
+
+
+def test_the_defaults_are_published_ones(pipe, theirs):
+    assert pipe.defaults.steps == (28 if theirs.config.guidance_embeds else 4)
+    with pytest.raises(InvalidInputError, match="size"):
+        pipe.generate(**{**request_of(pipe)[0], "size": (22, 16)})  # 11 latents wide
+
+
+@pytest.mark.parametrize(("guidance", "count"), [(True, 11_901_408_320), (False, 11_891_178_560)])
+def test_full_width_on_the_meta_device(guidance, count):
+    config = FluxConfig(guidance=guidance)
+    with torch.device("meta"):
+        flux = Flux(config)
+    assert sum(each.numel() for each in flux.parameters()) == count
+    assert FluxConfig(**denoiser_config(flux.state_dict())) == config
 
 
 def test_the_distilled_guidance_is_kept_on_the_negative_side(pipe, theirs):
