@@ -63,6 +63,7 @@ def test_a_large_mean_does_not_cancel() -> None:
     small = FeatureSums.from_features(whole * 2.0**-16).statistics()
     large = FeatureSums.from_features(whole * 2.0**-16 + 900).statistics()
     assert torch.equal(large.covariance, small.covariance)
+    torch.testing.assert_close(small.covariance * 2.0**32, whole.T.cov(), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1024.0])

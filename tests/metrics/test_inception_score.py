@@ -49,3 +49,10 @@ def test_another_number_of_pictures_is_an_error() -> None:
         inception_scores(draw().split(20), 104)
     with pytest.raises(InvalidInputError, match="1 to 5 splits"):
         inception_scores([draw(5)], 5)
+
+
+def test_logits_that_are_not_finite_are_an_error() -> None:
+    logits = draw()
+    logits[50, 2] = float("nan")
+    with pytest.raises(InvalidInputError, match="finite logits"):
+        inception_scores(logits.split(20), 103)

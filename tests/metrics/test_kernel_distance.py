@@ -61,3 +61,11 @@ def test_too_few_pictures_or_another_width_are_an_error() -> None:
         kernel_distance(draw(49, 0), draw(60, 1), subset_size=1)
     with pytest.raises(InvalidInputError, match="one width"):
         kernel_distance(draw(49, 0), draw(60, 1, width=3), subset_size=10)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_features_that_are_not_finite_are_an_error(place: int) -> None:
+    features = [draw(30, 0), draw(30, 1)]
+    features[place][3, 2] = float("inf")
+    with pytest.raises(InvalidInputError, match="finite features"):
+        kernel_distance(*features, subset_size=10)

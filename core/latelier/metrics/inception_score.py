@@ -25,7 +25,7 @@ def inception_scores(
         seed: of the order in which pictures are split.
 
     Raises:
-        InvalidInputError: there are fewer pictures than splits, or not N.
+        InvalidInputError: there are fewer pictures than splits, or not N; logits are not finite.
     """
     if not 1 <= splits <= count:
         raise InvalidInputError(f"expected 1 to {count} splits of {count} pictures, got {splits}")
@@ -36,6 +36,8 @@ def inception_scores(
         done += len(part)
         if done > count:
             break
+        if not part.isfinite().all():
+            raise InvalidInputError("expected finite logits")
         p = part.double().softmax(1)
         classes = classes + torch.zeros(splits, p.shape[1]).double().index_add_(0, own, p)
         certainty.index_add_(0, own, torch.xlogy(p, p).sum(1))

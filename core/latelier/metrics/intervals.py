@@ -7,8 +7,7 @@ from statistics import fmean, stdev
 import torch
 from torch import Tensor
 
-NORMAL_QUANTILE = 1.959963984540054
-"""Two-sided 95 % quantile of the standard normal distribution."""
+from latelier.metrics.wilson import NORMAL_QUANTILE
 
 _RESAMPLES, _SEED = 1000, 0
 

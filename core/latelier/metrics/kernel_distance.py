@@ -44,7 +44,7 @@ def kernel_distance(
         seed: of the subsets.
 
     Raises:
-        InvalidInputError: the features have different widths, or there are too few.
+        InvalidInputError: the features have different widths, are not finite, or too few.
     """
     if pictures.ndim != 2 or pictures.shape[1:] != reference.shape[1:]:
         raise InvalidInputError(
@@ -56,6 +56,8 @@ def kernel_distance(
             f"expected at least {subset_size} pictures, and two, in each set, "
             f"got {len(pictures)} and {len(reference)}"
         )
+    if not (pictures.isfinite().all() and reference.isfinite().all()):
+        raise InvalidInputError("expected finite features")
     random = np.random.RandomState(seed)
     values, variances = [], []
     for _ in range(subsets):

@@ -5,7 +5,7 @@ Wilson, Probable inference, the law of succession, and statistical inference (JA
 
 from math import sqrt
 
-_Z = 1.959963984540054
+NORMAL_QUANTILE = 1.959963984540054
 """Two-sided 95 % quantile of the standard normal distribution."""
 
 
@@ -18,7 +18,8 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     if not 0 <= successes <= count or count == 0:
         raise ValueError(f"expected successes of at least one trial, got {successes} of {count}")
     share = successes / count
-    scale = 1 + _Z**2 / count
-    center = (share + _Z**2 / (2 * count)) / scale
-    half = _Z / scale * sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    z = NORMAL_QUANTILE
+    scale = 1 + z**2 / count
+    center = (share + z**2 / (2 * count)) / scale
+    half = z / scale * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return max(0.0, center - half), min(1.0, center + half)

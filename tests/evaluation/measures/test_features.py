@@ -52,6 +52,13 @@ def test_chunks_do_not_change_a_bit_of_it(compute) -> None:
     assert figures[0] == figures[1] == figures[2]
 
 
+def test_no_distance_is_below_zero(compute) -> None:
+    features = draw(200)
+    measure = FrechetDistance(FrechetDistanceConfig())
+    figure = compute(measure, {"features": features}, features)["frechet_distance"]
+    assert 0 == figure.low <= figure.value < 1e-6
+
+
 @pytest.mark.parametrize("count", [60, 24])
 def test_the_interval_is_how_much_other_pictures_differ(compute, count: int) -> None:
     width = 30  # so that one of the counts is less

@@ -9,6 +9,7 @@ from PIL import Image
 
 from latelier.contracts.errors import InvalidInputError, ModelFileError
 from latelier.contracts.images.pixels import normalize
+from latelier.contracts.measures import EvaluatedPictures
 from latelier.evaluation.measures import lpips as lpips_module
 from latelier.evaluation.measures.configs import LpipsConfig, NoOptions
 from latelier.evaluation.measures.lpips import LpipsDistance
@@ -32,6 +33,20 @@ def test_psnr_and_ssim_are_the_means_of_pictures(measure_pictures, levels) -> No
     assert similar.value == pytest.approx(
         float(ssim(normalize(images), normalize(originals)).mean()), rel=1e-6
     )
+
+
+@pytest.mark.parametrize("kind", [Psnr, Ssim, MaskedRegion, SceneDistance])
+def test_a_row_depends_on_its_picture_alone(levels, kind) -> None:
+    images, originals = levels(5, 32), levels(5, 32, 1)
+    samples = [{"mask": np.eye(32, k=k)} for k in range(5)]
+    measure = kind(NoOptions())
+    whole = measure.record(EvaluatedPictures(images, samples, originals))
+    order = [3, 0, 4]
+    some = measure.record(
+        EvaluatedPictures(images[order], [samples[k] for k in order], originals[order])
+    )
+    for name, column in whole.items():
+        torch.testing.assert_close(some[name], column[order], rtol=1e-6, atol=0)
 
 
 def test_equal_pictures_count_as_100_db_and_are_noted(measure_pictures, levels) -> None:

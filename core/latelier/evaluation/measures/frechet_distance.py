@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from latelier.contracts.features import FeatureStatistics
 from latelier.contracts.measures import Figure, Records, Reference
 from latelier.evaluation.measures.configs import FrechetDistanceConfig
 from latelier.evaluation.measures.features import FeatureMeasure, name_of_features
@@ -36,7 +35,8 @@ class FrechetDistance(FeatureMeasure):
         assert reference is not None
         every = torch.ones(records.count, dtype=torch.bool)
         sums = _sum_features(records, every)
-        distance_to = frechet_distance_from(reference.statistics)
+        statistics = reference.statistics
+        distance_to = frechet_distance_from(statistics)
         distance = distance_to(sums.statistics())
         low, high = None, None
         if records.count >= 2 * self._groups:
@@ -53,7 +53,7 @@ class FrechetDistance(FeatureMeasure):
                 better="lower",
                 low=None if low is None else max(0.0, low),
                 high=high,
-                note=_note_bias(records.count, reference.statistics),
+                note=_note_bias(records.count, len(statistics.mean)),
             )
         ]
 
@@ -77,8 +77,7 @@ def _sum_features(records: Records, chosen: Tensor) -> FeatureSums:
     return sums
 
 
-def _note_bias(count: int, statistics: FeatureStatistics) -> str:
-    width = len(statistics.mean)
+def _note_bias(count: int, width: int) -> str:
     if count > width:
         return ""
     return (

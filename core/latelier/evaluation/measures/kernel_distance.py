@@ -6,8 +6,8 @@ from typing import ClassVar
 from latelier.contracts.measures import Figure, Records, Reference
 from latelier.evaluation.measures.configs import KernelDistanceConfig
 from latelier.evaluation.measures.features import FeatureMeasure, name_of_features
-from latelier.metrics.intervals import NORMAL_QUANTILE
 from latelier.metrics.kernel_distance import kernel_distance
+from latelier.metrics.wilson import NORMAL_QUANTILE
 
 
 class KernelDistance(FeatureMeasure):
