@@ -76,6 +76,27 @@ def test_a_field_that_a_later_version_adds_leaves_the_hash(built_ins):
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+class View(nn.Module):
+    """A view of a module, as an adapter makes it."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
+def test_a_view_of_a_copy_is_stored_as_one_of_what_was_copied(saved):
+    _, component = saved
+    half = component.to(torch.device("cpu"), torch.bfloat16)
+    assert half.with_view(lambda module: module) is half
+    view = half.with_view(View)
+    assert (view.module.module, view.stored.module) == (half.module, component.module)
+    plain = component.with_view(View)
+    assert plain.module is plain.stored
+    with torch.no_grad():
+        next(half.module.parameters()).add_(1)  # it was trained: the copy is what is stored
+    assert half.with_view(View).stored.module is half.module
+
+
 def nn_with(config):
     module = nn.Module()
     module.config = config

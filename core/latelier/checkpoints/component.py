@@ -114,13 +114,13 @@ class Component:
         )
 
     def with_view(self, view_of: Callable[[Any], Any]) -> "Component":
-        """Return the component with a view of its module, and of what that is a copy of."""
+        """Return the component with a view of its module, and of what is stored of it."""
         view = view_of(self.module)
         if view is self.module:
             return self
         if self.origin is None:
             return replace(self, module=view)
-        origin = replace(self.origin, module=view_of(self.origin.module), versions=_versions(view))
+        origin = replace(self.origin, module=view_of(self.stored), versions=_versions(view))
         return replace(self, module=view, origin=origin)
 
     @property
