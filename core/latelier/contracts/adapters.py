@@ -51,9 +51,9 @@ def check_outputs(name: str, conditioner: ConditionerConfig | None, slot: str, w
         CompatibilityError: it does not.
     """
     spec = OutputSpec() if conditioner is None else conditioner.outputs()
-    outputs = {slot: width for slot, width in spec if width is not None}
+    outputs = {kind: size for kind, size in spec if size is not None}
     if outputs != {slot: width}:
-        found = ", ".join(f"a {slot} of {width}" for slot, width in outputs.items()) or "nothing"
+        found = ", ".join(f"a {kind} of {size}" for kind, size in outputs.items()) or "nothing"
         raise CompatibilityError(
             f"adapter '{name}': expected a conditioner with one {slot} of width {width}, "
             f"got {found}"

@@ -63,11 +63,12 @@ class PeftScales:
         """Return the rank of a layer, by its name in the file; None if it is not known.
 
         Raises:
-            ModelFileError: it is no positive number, or a pattern is no regular expression.
+            ModelFileError: it is no whole number of 0 or more, or a pattern is no regular
+                expression.
         """
         rank = self._find(layer, "r", "rank_pattern", 0)
-        if rank < 0:
-            raise ModelFileError(f"{self._path}: expected a positive number as r, got {rank}")
+        if rank < 0 or rank != int(rank):
+            raise ModelFileError(f"{self._path}: expected a whole number as r, got {rank}")
         return int(rank) or None
 
     def _prefix(self, layer: str) -> str:
