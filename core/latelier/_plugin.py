@@ -150,7 +150,7 @@ _MEASURES = (
     (
         "class_accuracy",
         "class_accuracy:ClassAccuracy",
-        "NoOptions",
+        "ClassAccuracyConfig",
         "How often a classifier sees the class that was asked for.",
     ),
     (

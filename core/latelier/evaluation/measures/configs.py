@@ -1,5 +1,7 @@
 """Configurations of measures. They import no torch."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from latelier.contracts.frozen import Frozen
@@ -58,6 +60,17 @@ class DensityCoverageConfig(Frozen):
 
     neighbors: int = Field(default=5, ge=1, le=1000, description="to which balls reach")
     pictures: int = _PICTURES
+
+
+class ClassAccuracyConfig(Frozen):
+    """The accuracy of a classifier."""
+
+    positions: Path | None = Field(
+        default=None,
+        description="text file of a whole number a line: line k, from 0, has the position of the "
+        "logit of class k; null: k. The Inception of FID has the classes of ImageNet in an order "
+        "of its own, the `target_class` of imagenet_2012_challenge_label_map_proto.pbtxt",
+    )
 
 
 class LpipsConfig(Frozen):
