@@ -5,17 +5,15 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from latelier.contracts.errors import EvaluationError, LatelierError
 from latelier.evaluation.run.chunks import compute_chunk
 from latelier.evaluation.run.evaluation import Evaluation
 from latelier.evaluation.run.folder import store
+from latelier.evaluation.run.threads import use_threads
 
 Prepare = Callable[[int], Evaluation]
 """Returns the evaluation in the process of a number; it is a function that can be pickled."""
@@ -29,7 +27,7 @@ def compute_here(evaluation: Evaluation, folder: Path, numbers: Sequence[int]) -
         OSError: a chunk cannot be written.
     """
     for number in numbers:
-        with _threads(evaluation.config.threads):
+        with use_threads(evaluation.config.threads):
             store(folder, compute_chunk(evaluation, number), evaluation)
         yield number
 
@@ -118,14 +116,3 @@ def _explain(exit_code: int) -> str:
     else:
         reason = f"ended with status {exit_code}; its error is above"
     return f"a process {reason}. Start the same command again: it goes on with the stored chunks"
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Compute with a number of threads inside, on which the last bits of results depend."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

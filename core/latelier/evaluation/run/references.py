@@ -1,11 +1,13 @@
 """The reference of a run: read from a file, or computed as an evaluation of its own."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from latelier.contracts.errors import DataError
 from latelier.evaluation.protocol.config import EvaluationConfig, ReferenceConfig
+from latelier.evaluation.records.chunk import Unusable
 from latelier.evaluation.records.reference import (
     StoredReference,
     measure_reference,
@@ -19,6 +21,7 @@ from latelier.evaluation.run.recording import Resources, record
 from latelier.evaluation.tasks.originals import Originals
 
 _FOLDER = "reference"
+_logger = logging.getLogger(__name__)
 
 
 def open_reference(evaluation: Evaluation, resources: Resources) -> StoredReference | None:
@@ -65,7 +68,7 @@ def compute_reference(
     """
     folder = evaluation.config.out
     with hold_folder(folder, evaluation):
-        record(evaluation, resources, "reference pictures")
+        _warn(evaluation, record(evaluation, resources, "reference pictures"))
     files = list_files(folder, resources.part.numbers(evaluation.chunk_count))
     chunks = StoredRecords(files).chunks("index", "features")
     reference = measure_reference(((a, b) for a, b in chunks), list_facts(evaluation), sample)
@@ -124,6 +127,19 @@ def list_facts(evaluation: Evaluation) -> dict[str, Any]:
         "size": list(evaluation.samples.size),
         "data": [data],
     }
+
+
+def _warn(evaluation: Evaluation, unusable: Sequence[Unusable]) -> None:
+    if unusable:
+        first = unusable[0]
+        _logger.warning(
+            "%s: %d of %d reference pictures cannot be used, such as %s: %s",
+            evaluation.samples.name,
+            len(unusable),
+            evaluation.count,
+            first.name,
+            first.reason,
+        )
 
 
 def _times(size: Any) -> str:

@@ -19,6 +19,7 @@ from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
 from latelier.evaluation.run.folder import hold_folder, list_files
 from latelier.evaluation.run.recording import Part, Resources, record
 from latelier.evaluation.run.references import open_reference
+from latelier.evaluation.run.threads import use_threads
 
 _MAX_LISTED = 100
 """Most unusable samples that results list; all are counted."""
@@ -101,9 +102,9 @@ def _measure(
         network = name if measure.needs & {"features", "logits"} else ""
         records = StoredRecords(files, network, label)
         given = reference if "reference" in measure.needs else None
-        figures += [
-            MeasuredFigure(label, figure, network) for figure in measure.compute(records, given)
-        ]
+        with use_threads(evaluation.config.threads):
+            computed = measure.compute(records, given)
+        figures += [MeasuredFigure(label, figure, network) for figure in computed]
     return figures
 
 
