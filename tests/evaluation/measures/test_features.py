@@ -16,13 +16,13 @@ from latelier.evaluation.measures.frechet_distance import FrechetDistance
 from latelier.evaluation.measures.inception_score import InceptionScore
 from latelier.evaluation.measures.kernel_distance import KernelDistance
 from latelier.evaluation.measures.precision_recall import PrecisionRecall
-from latelier.metrics.density_coverage import density_coverage
 from latelier.metrics.feature_sums import FeatureSums
 from latelier.metrics.frechet import frechet_distance
 from latelier.metrics.inception_score import inception_scores
 from latelier.metrics.kernel_distance import kernel_distance
+from latelier.metrics.manifold.density_coverage import density_coverage
+from latelier.metrics.manifold.precision_recall import precision_recall
 from latelier.metrics.networks.inception_features import FID_NETWORK
-from latelier.metrics.precision_recall import precision_recall
 
 
 def draw(count: int, seed: int = 0, shift: float = 0.0, width: int = 6) -> torch.Tensor:

@@ -7,7 +7,7 @@ from latelier.contracts.measures import Figure, Records, Reference
 from latelier.evaluation.measures.configs import DensityCoverageConfig
 from latelier.evaluation.measures.estimates import mean, share
 from latelier.evaluation.measures.features import FeatureMeasure, take_features
-from latelier.metrics.density_coverage import density_coverage
+from latelier.metrics.manifold.density_coverage import density_coverage
 
 
 class DensityCoverage(FeatureMeasure):

@@ -7,7 +7,7 @@ from latelier.contracts.measures import Figure, Records, Reference
 from latelier.evaluation.measures.configs import PrecisionRecallConfig
 from latelier.evaluation.measures.estimates import share
 from latelier.evaluation.measures.features import FeatureMeasure, take_features
-from latelier.metrics.precision_recall import precision_recall
+from latelier.metrics.manifold.precision_recall import precision_recall
 
 
 class PrecisionRecall(FeatureMeasure):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from latelier.metrics.density_coverage import density_coverage
+from latelier.metrics.manifold.density_coverage import density_coverage
 
 
 def draw(count: int, seed: int, scale: float = 1.0) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from latelier.metrics.neighbors import count_in_balls
+from latelier.metrics.manifold.neighbors import count_in_balls
 
 
 def density_coverage(

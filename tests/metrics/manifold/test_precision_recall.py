@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latelier.metrics.precision_recall import precision_recall
+from latelier.metrics.manifold.precision_recall import precision_recall
 
 
 def draw(count: int, seed: int, scale: float = 1.0) -> torch.Tensor:

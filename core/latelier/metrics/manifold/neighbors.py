@@ -1,7 +1,7 @@
 """Balls around features that reach to their nearest neighbours: the manifold of a set of pictures.
 
-Features are compared on the grid of `feature_grid`, where distances of usual features are exact: a
-picture is at distance 0 from its copy.
+Features are compared on a grid, where distances of usual features are exact: a picture is at
+distance 0 from its copy.
 """
 
 from collections.abc import Iterator

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.metrics import neighbors as module
-from latelier.metrics.neighbors import count_in_balls
+from latelier.metrics.manifold import neighbors as module
+from latelier.metrics.manifold.neighbors import count_in_balls
 
 
 def test_counts_are_those_of_hand_computation() -> None:
