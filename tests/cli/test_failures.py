@@ -155,6 +155,8 @@ JSON_COMMANDS = [
     ("models", "cache", "--json"),
     ("databases", "list", "--json"),
     ("databases", "show", "emoji", "--json"),
+    ("measures", "list", "--json"),
+    ("measures", "show", "scenes", "--json"),
     ("samplers", "list", "--json"),
     ("samplers", "show", "printing", "--json"),
     ("samplers", "compare", "--sampler", "printing", "--nfe", "5", "--seeds", "1", "--json"),
@@ -190,7 +192,7 @@ def test_prints_of_a_plugin_stay_out_of_json(tiny_model, tmp_path, install, comm
     assert "welcome" not in done.stdout.replace('"welcome', "")
 
 
-GROUPS = ("data", "databases", "models", "samplers", "plugins")
+GROUPS = ("data", "databases", "measures", "models", "samplers", "plugins")
 """Commands with subcommands."""
 
 

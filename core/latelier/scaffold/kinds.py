@@ -14,4 +14,6 @@ PluginKind = Literal[
     "denoiser",
     "importer",
     "database",
+    "feature-network",
+    "measure",
 ]

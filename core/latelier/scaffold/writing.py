@@ -28,6 +28,7 @@ _TEMPLATES_OF: Mapping[str, tuple[str, ...]] = {
     "first-stage": ("first_stage",),
     "adapter": ("conditioner", "adapter"),
     "adapter-kind": ("adapter_kind",),
+    "feature-network": ("feature_network",),
 }
 """Folders of a kind's templates; later ones replace files of earlier ones. Default: its name."""
 

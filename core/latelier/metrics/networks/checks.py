@@ -1,6 +1,8 @@
-"""What feature networks have in common: the check of pictures, and the identity of weights."""
+"""What feature networks have in common: pictures, the identity of weights, precision."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -31,3 +33,15 @@ def hash_weights(network: nn.Module) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         digest.update(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Let cuDNN convolve float32 in float32, by one algorithm, whatever the machine.
+
+    By default it rounds to TF32, whose 10 bits would show in the features.
+    """
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        yield

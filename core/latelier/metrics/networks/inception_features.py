@@ -11,7 +11,7 @@ from latelier.checkpoints.weight_files import tensors_of
 from latelier.contracts.errors import InvalidInputError, ModelFileError
 from latelier.contracts.features import Features
 from latelier.metrics.features import FrozenNetwork
-from latelier.metrics.networks.checks import check_pictures, hash_weights
+from latelier.metrics.networks.checks import check_pictures, full_precision, hash_weights
 from latelier.metrics.networks.configs import InceptionConfig
 from latelier.metrics.networks.inception import CLASSES, SIDE, WIDTH, Inception
 from latelier.metrics.networks.resizing import resize_bicubic_antialias, resize_tf1_bilinear
@@ -54,7 +54,8 @@ class InceptionFeatures(FrozenNetwork):
         """
         check_pictures(images, "the network 'inception'")
         self.to(images.device)
-        return Features(*self.network(self._resize_pictures(images)))
+        with full_precision():
+            return Features(*self.network(self._resize_pictures(images)))
 
     def _resize_pictures(self, images: Tensor) -> Tensor:
         if self._resize == "tf1_bilinear":

@@ -8,7 +8,7 @@ from latelier.contracts.images.pixels import normalize
 from latelier.data.emoji_scenes import SEMANTIC_CLASSES
 from latelier.data.emoji_scenes.glyphs import GROUPS
 from latelier.metrics.features import FrozenNetwork
-from latelier.metrics.networks.checks import check_pictures, hash_weights
+from latelier.metrics.networks.checks import check_pictures, full_precision, hash_weights
 from latelier.metrics.networks.configs import ScenesConfig
 from latelier.metrics.networks.resizing import resize_bicubic_antialias
 from latelier.metrics.scene_detector import FEATURES, SceneDetection, load_detector
@@ -47,7 +47,8 @@ class SceneFeatures(FrozenNetwork):
         self.to(images.device)
         size = self._config.size
         levels = resize_bicubic_antialias(images, size, size) if size else images
-        detection = self.detector(normalize(levels))
+        with full_precision():
+            detection = self.detector(normalize(levels))
         objects = _pool_objects(detection)
         return Features(detection.cells.mean((2, 3)), self.detector.name(objects))
 

@@ -9,7 +9,7 @@ import torch
 from latelier.checkpoints.io.hub import find_local
 from latelier.contracts.features import Features
 from latelier.metrics.features import FrozenNetwork
-from latelier.metrics.networks.checks import check_pictures, hash_weights
+from latelier.metrics.networks.checks import check_pictures, full_precision, hash_weights
 from torch import Tensor
 
 from latelier_transformers.clip_features.configs import ClipFeaturesConfig
@@ -53,7 +53,8 @@ class ClipFeatures(FrozenNetwork):
         check_pictures(images, "the network 'clip'")
         self.to(images.device)
         pixels = torch.stack([prepare_picture(image, self._side) for image in images.cpu()])
-        pooled = self.model.vision_model(pixel_values=pixels.to(images.device)).pooler_output
+        with full_precision():
+            pooled = self.model.vision_model(pixel_values=pixels.to(images.device)).pooler_output
         return Features(self.model.visual_projection(pooled))
 
     def embed_texts(self, texts: Sequence[str], /) -> Tensor:
