@@ -78,12 +78,16 @@ def test_the_interval_is_how_much_other_pictures_differ(compute, count: int) -> 
 def test_fewer_pictures_than_features_are_noted(compute) -> None:
     measure = FrechetDistance(FrechetDistanceConfig())
     few = compute(measure, {"features": draw(6)}, draw(50, 1))["frechet_distance"]
-    assert "6 pictures are fewer than the 6 features" in few.note
+    assert few.note.startswith(
+        "6 pictures are too few for 6 features: the distance is biased upward"
+    )
     assert "kernel_distance" in few.note
     assert few.low is None
     assert few.high is None
     enough = compute(measure, {"features": draw(7)}, draw(50, 1))["frechet_distance"]
     assert enough.note == ""
+    both = compute(measure, {"features": draw(5)}, draw(6, 1))["frechet_distance"]
+    assert both.note.startswith("5 pictures and 6 reference pictures are too few for 6 features")
 
 
 def test_one_picture_is_an_error(compute) -> None:

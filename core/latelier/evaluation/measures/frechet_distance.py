@@ -17,8 +17,8 @@ from latelier.metrics.intervals import jackknife_interval
 class FrechetDistance(FeatureMeasure):
     """How far the distribution of the pictures is from that of the reference.
 
-    The interval is that of other pictures of the same number: its bias, which their number
-    determines, is in both.
+    The interval is for other pictures of the same number. The bias depends on their number, and is
+    in the value and in the interval.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"features", "reference"})
@@ -33,10 +33,9 @@ class FrechetDistance(FeatureMeasure):
             InvalidInputError: there are fewer than two pictures.
         """
         assert reference is not None
-        every = torch.ones(records.count, dtype=torch.bool)
-        sums = _sum_features(records, every)
         statistics = reference.statistics
         distance_to = frechet_distance_from(statistics)
+        sums = _sum_features(records, torch.ones(records.count, dtype=torch.bool))
         distance = distance_to(sums.statistics())
         low, high = None, None
         if records.count >= 2 * self._groups:
@@ -53,7 +52,7 @@ class FrechetDistance(FeatureMeasure):
                 better="lower",
                 low=None if low is None else max(0.0, low),
                 high=high,
-                note=_note_bias(records.count, len(statistics.mean)),
+                note=_note_bias(records.count, reference.count, len(statistics.mean)),
             )
         ]
 
@@ -77,10 +76,15 @@ def _sum_features(records: Records, chosen: Tensor) -> FeatureSums:
     return sums
 
 
-def _note_bias(count: int, width: int) -> str:
-    if count > width:
+def _note_bias(pictures: int, references: int, width: int) -> str:
+    few = [
+        f"{count:,} {what}"
+        for count, what in ((pictures, "pictures"), (references, "reference pictures"))
+        if count <= width
+    ]
+    if not few:
         return ""
     return (
-        f"{count:,} pictures are fewer than the {width:,} features: the distance is biased upward, "
-        "and comparable with those of as many pictures alone. kernel_distance is not biased"
+        f"{' and '.join(few)} are too few for {width:,} features: the distance is biased upward, and "
+        "comparable with those of as many pictures alone. kernel_distance is not biased"
     )
