@@ -85,6 +85,6 @@ def _note_bias(pictures: int, references: int, width: int) -> str:
     if not few:
         return ""
     return (
-        f"{' and '.join(few)} are too few for {width:,} features: the distance is biased upward, and "
-        "comparable with those of as many pictures alone. kernel_distance is not biased"
+        f"{' and '.join(few)} are too few for {width:,} features: the distance is biased upward, "
+        "and comparable with those of as many pictures alone. kernel_distance is not biased"
     )
