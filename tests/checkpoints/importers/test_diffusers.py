@@ -17,6 +17,9 @@ from torch import Tensor, nn
 import latelier
 from latelier.checkpoints.component import load_component
 from latelier.checkpoints.importers.building import build_part
+from latelier.checkpoints.importers.diffusers.configs.first_stage import (
+    autoencoder_config_to_diffusers,
+)
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.condition import Condition, Stream
@@ -27,6 +30,7 @@ from latelier.contracts.errors import (
 )
 from latelier.conversion.exporting import export_model
 from latelier.conversion.importing import import_model
+from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.nn.sinusoids import embed_numbers
 
 diffusers = pytest.importorskip("diffusers")
@@ -889,15 +893,22 @@ def test_impossible_factors_are_refused(tmp_path, built_ins, changes, words):
         import_model(tmp_path / "theirs", tmp_path / "ours", atelier=built_ins)
 
 
-def test_a_pipeline_with_a_shift_is_not_exported_as_one_that_ignores_it(tmp_path, built_ins):
-    folder = pipeline_folder(tmp_path / "theirs")
-    autoencoder("AutoencoderKL", (32, 64), latent_channels=4, shift_factor=0.5).save_pretrained(
-        folder / "vae"
-    )
-    import_model(folder, tmp_path / "ours", atelier=built_ins)
+@pytest.mark.parametrize("factors", [{"shift_factor": 0.5}, {"scale_factor": [0.5, 1.0, 1.0, 2.0]}])
+def test_a_pipeline_is_not_exported_as_one_that_ignores_its_factors(tmp_path, built_ins, factors):
+    import_model(pipeline_folder(tmp_path / "theirs"), tmp_path / "ours", atelier=built_ins)
+    manifest = json.loads((tmp_path / "ours" / "latelier.json").read_text())
+    manifest["first_stage"]["config"] |= factors
+    (tmp_path / "ours" / "latelier.json").write_text(json.dumps(manifest))
     report = export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
     assert any("no pipeline of these parts" in note for note in report.notes)
     assert report.components["vae"] == "AutoencoderKL"
+
+
+@pytest.mark.parametrize("factors", [{"shift_factor": 0.5}, {"scale_factor": (1.0, 2.0, 3.0)}])
+def test_a_quantized_first_stage_with_other_factors_is_not_exported(factors):
+    config = AutoencoderVQConfig(embed_dim=3, **factors)
+    with pytest.raises(CompatibilityError, match="no quantized autoencoder with a shift_factor"):
+        autoencoder_config_to_diffusers(config)
 
 
 def test_weights_next_to_an_onnx_graph_are_found(tmp_path):

@@ -235,6 +235,7 @@ def test_parts_that_a_plugin_may_read_are_fetched(hub):
         "text_encoder_2": ["transformers", "T5EncoderModel"],
         "tokenizer_2": ["transformers", "T5TokenizerFast"],
         "image_encoder": ["transformers", "CLIPVisionModel"],
+        "feature_extractor": ["transformers", "CLIPImageProcessor"],  # it has no weights
     }
     own = ["text_encoder_2/model.safetensors", "image_encoder/model.safetensors"]
     configs = ["text_encoder_2/config.json", "tokenizer_2/spiece.model"]
