@@ -20,6 +20,7 @@ from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.diffusers.configs.first_stage import (
     autoencoder_config_to_diffusers,
 )
+from latelier.checkpoints.importers.diffusers.configs.unet import unet_config_to_diffusers
 from latelier.checkpoints.importers.diffusers.importer import Diffusers
 from latelier.checkpoints.importers.source import open_source
 from latelier.contracts.condition import Condition, Stream
@@ -30,6 +31,7 @@ from latelier.contracts.errors import (
 )
 from latelier.conversion.exporting import export_model
 from latelier.conversion.importing import import_model
+from latelier.denoisers.configs import UNetConfig
 from latelier.first_stages.configs import AutoencoderVQConfig
 from latelier.nn.sinusoids import embed_numbers
 
@@ -902,6 +904,20 @@ def test_a_pipeline_is_not_exported_as_one_that_ignores_its_factors(tmp_path, bu
     report = export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
     assert any("no pipeline of these parts" in note for note in report.notes)
     assert report.components["vae"] == "AutoencoderKL"
+
+
+def test_a_unet_with_joint_vectors_is_not_exported():
+    config = UNetConfig(
+        in_channels=4,
+        out_channels=4,
+        model_channels=32,
+        channel_mult=(1,),
+        num_heads=2,
+        vectors={"size": 8},
+        joint_vectors=("size",),
+    )
+    with pytest.raises(CompatibilityError, match="joint_vectors, as SDXL has, cannot be exported"):
+        unet_config_to_diffusers(config, 8)
 
 
 @pytest.mark.parametrize("factors", [{"shift_factor": 0.5}, {"scale_factor": (1.0, 2.0, 3.0)}])

@@ -8,7 +8,10 @@ import pytest
 
 from latelier.checkpoints.io.weights import build_on_meta
 from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.lora import Lora
 from latelier.checkpoints.lora.names import name_table, to_kohya
+from latelier.checkpoints.lora.writing import write_changes
+from latelier.nn.low_rank import create_low_rank
 from latelier.presets import read_preset
 
 SGM = {
@@ -79,6 +82,29 @@ LAYOUTS = {
     },
     "peft": with_prefix("base_model.model.", unet_layers(DIFFUSERS)),
 }
+
+
+@pytest.mark.parametrize("layout", ["diffusers", "kohya"])
+def test_both_text_encoders_are_written_and_read(with_clip, tmp_path, layout):
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    small |= {"num_attention_heads": 2, "vocab_size": 8, "pad_token_id": 7}
+    small |= {"bos_token_id": 6, "eos_token_id": 7}
+    pair = {"clip_l": small, "clip_g": {**small, "pooled": "projected"}}
+    unet = {"in_channels": 4, "out_channels": 4, "model_channels": 8, "num_groups": 4}
+    unet |= {"channel_mult": [1], "num_heads": 1, "context_dim": 32}
+    unet |= {"streams": {"text": {"width": 32, "injection": "native"}}}
+    model = {
+        "denoiser": with_clip.denoisers.build("unet", unet),
+        "conditioners.text": with_clip.conditioners.build("clip_pair_text", pair),
+    }
+    changes = {
+        address: create_low_rank(layer, 1, 1.0)
+        for address, layer in find_layers(model).items()
+        if address.endswith(("q_proj", "attn2.to_q"))
+    }
+    assert len(changes) > 2
+    write_changes(tmp_path / "a.safetensors", changes, model, layout)
+    assert Lora.read(tmp_path / "a.safetensors", model).layers.keys() == changes.keys()
 
 
 @pytest.fixture

@@ -7,12 +7,15 @@ from PIL import Image
 
 from latelier.checkpoints.component import new_component, save_component
 from latelier.contracts.errors import DataError, InvalidConfigError, UnknownNameError
+from latelier.first_stages.autoencoder_kl import AutoencoderKL
+from latelier.first_stages.configs import AutoencoderKLConfig
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.caching import open_caches
 from latelier.training.components import load_first_stage
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.data.cache import build
+from latelier.training.data.cache.latents import encode_pictures
 from latelier.training.data.datasets import make_training_samples, use_cache
 from latelier.training.data.features.values import NO_CONDITIONS
 
@@ -311,3 +314,17 @@ def test_another_configuration_is_an_error(tmp_path, change, message):
 def test_a_first_stage_has_no_cache(tmp_path):
     with pytest.raises(UnknownNameError, match="no training on latents 'first-stage'"):
         open_caches("first-stage", tmp_path / "config.yaml", Atelier())
+
+
+def test_moments_are_those_of_the_latents_that_a_denoiser_sees():
+    factors = {"scale_factor": (0.5, 2.0, 1.0, 3.0), "shift_factor": (0.1, 0.0, -1.0, 2.0)}
+    config = AutoencoderKLConfig(ch=8, ch_mult=(1,), num_res_blocks=1, num_groups=4, **factors)
+    autoencoder = AutoencoderKL(config).eval()
+    images = torch.rand(2, 3, 8, 8) * 2 - 1
+    kind, moments = encode_pictures(autoencoder, images)
+    assert kind == "moments"
+    mean, logvar = moments.chunk(2, dim=1)
+    with torch.no_grad():
+        torch.testing.assert_close(mean, autoencoder.encode(images))
+        one = autoencoder.sample(images, torch.ones_like(mean))
+        torch.testing.assert_close(one, mean + torch.exp(0.5 * logvar))

@@ -13,7 +13,7 @@ IMAGES = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 
 def autoencoder() -> AutoencoderKL:
     torch.manual_seed(0)
     config = AutoencoderKLConfig(
-        ch=8, ch_mult=(1, 1), num_res_blocks=1, num_groups=2, scale_factor=0.3
+        ch=8, ch_mult=(1, 1), num_res_blocks=1, num_groups=2, scale_factor=0.3, shift_factor=0.5
     )
     return AutoencoderKL(config).eval()
 
@@ -35,7 +35,7 @@ def test_reconstructions_stay_the_same(autoencoder):
     result = whitened(autoencoder)
     expected = autoencoder.decode(autoencoder.encode(IMAGES))
     torch.testing.assert_close(result.decode(result.encode(IMAGES)), expected, atol=1e-5, rtol=0)
-    assert result.config.scale_factor == 1
+    assert (result.config.scale_factor, result.config.shift_factor) == (1, 0)
 
 
 def test_latents_have_mean_0_and_the_identity_as_covariance(autoencoder):
