@@ -8,7 +8,7 @@ classes.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from latelier.contracts.features import Features, FeatureStatistics
 
@@ -144,4 +144,14 @@ class Measure(Protocol):
             records: of the columns.
             reference: None where the measure does not need one.
         """
+        ...
+
+
+@runtime_checkable
+class WeightedMeasure(Measure, Protocol):
+    """A measure with a network of its own."""
+
+    @property
+    def identity(self) -> str:
+        """The network and the SHA-256 of its weights. Records of another identity do not mix."""
         ...

@@ -69,3 +69,11 @@ def test_the_identity_does_not_change_with_what_does_not(prepare, tmp_path):
     other = {"out": tmp_path / "other", "title": "Another", "published": "table-01"}
 
     assert prepare(**other).identity == prepare().identity
+
+
+def test_the_identity_changes_with_the_weights_of_a_measure(prepare, toys, monkeypatch):
+    def identity_with(weights):
+        monkeypatch.setattr(toys.measures.get("difference"), "identity", weights, raising=False)
+        return prepare().identity
+
+    assert identity_with("weights 1") != identity_with("weights 2")

@@ -12,6 +12,7 @@ from latelier.contracts.measures import EvaluatedPictures, Figure, Records, Refe
 from latelier.evaluation.measures.configs import LpipsConfig
 from latelier.evaluation.measures.estimates import mean
 from latelier.metrics.lpips import load_lpips
+from latelier.metrics.networks.checks import full_precision, hash_weights
 
 
 class LpipsDistance:
@@ -26,13 +27,15 @@ class LpipsDistance:
             ModelFileError: a file is missing or damaged, or of another network. Nothing is fetched.
         """
         self._network = load_lpips([find_local(name) for name in config.files])
+        self.identity = f"LPIPS, weights {hash_weights(self._network)}"
 
     @torch.inference_mode()
     def record(self, pictures: EvaluatedPictures, /) -> Mapping[str, Tensor]:
         """Return "lpips", float32 (B,)."""
         assert pictures.originals is not None
         network = self._network.to(pictures.images.device)
-        return {"lpips": network(normalize(pictures.images), normalize(pictures.originals))}
+        with full_precision():
+            return {"lpips": network(normalize(pictures.images), normalize(pictures.originals))}
 
     def compute(self, records: Records, reference: Reference | None, /) -> Sequence[Figure]:  # noqa: ARG002
         """Return the mean over all pictures."""

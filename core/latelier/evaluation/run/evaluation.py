@@ -11,7 +11,7 @@ import torch
 
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, LatelierError
 from latelier.contracts.features import FeatureNetwork
-from latelier.contracts.measures import Measure
+from latelier.contracts.measures import Measure, WeightedMeasure
 from latelier.contracts.messages import suggestion
 from latelier.evaluation.protocol.config import Choice, EvaluationConfig
 from latelier.evaluation.samples.opening import open_paired_samples, open_samples
@@ -112,7 +112,7 @@ def prepare_evaluation(config: EvaluationConfig, atelier: Atelier) -> Evaluation
         measures=measures,
         fields=fields,
         device=device,
-        facts=_list_facts(config, samples, network, device),
+        facts=_list_facts(config, samples, network, measures, device),
     )
 
 
@@ -203,6 +203,7 @@ def _list_facts(
     config: EvaluationConfig,
     samples: Samples,
     network: FeatureNetwork | None,
+    measures: Mapping[str, Measure],
     device: torch.device,
 ) -> dict[str, Any]:
     fields = {
@@ -220,5 +221,10 @@ def _list_facts(
         "data": dict(samples.facts),
         "model": model,
         "network": None if network is None else network.identity,
+        "weights": {
+            label: each.identity
+            for label, each in measures.items()
+            if isinstance(each, WeightedMeasure)
+        },
         "device": device.type,
     }

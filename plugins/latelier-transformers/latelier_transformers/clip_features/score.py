@@ -20,6 +20,7 @@ class ClipScore:
 
     def __init__(self, config: ClipScoreConfig) -> None:
         self._network = ClipFeatures(ClipFeaturesConfig(weights=config.weights))
+        self.identity = self._network.identity
 
     def record(self, pictures: EvaluatedPictures, /) -> Mapping[str, Tensor]:
         """Return "clip_score" float32 (B,), and "is_cut" bool (B,): CLIP read not all of it."""

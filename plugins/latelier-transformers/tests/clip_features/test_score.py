@@ -1,6 +1,6 @@
 import pytest
 import torch
-from latelier.contracts.measures import EvaluatedPictures
+from latelier.contracts.measures import EvaluatedPictures, WeightedMeasure
 
 from latelier_transformers.clip_features.configs import ClipFeaturesConfig, ClipScoreConfig
 from latelier_transformers.clip_features.network import ClipFeatures
@@ -52,6 +52,12 @@ def test_one_picture_has_no_interval(measure):
     columns = {"clip_score": torch.tensor([20.0]), "is_cut": torch.tensor([False])}
     [figure] = measure.compute(Columns(columns), None)
     assert (figure.value, figure.low, figure.high) == (20, None, None)
+
+
+def test_its_identity_is_that_of_its_network(measure, folder):
+    clip = ClipFeatures(ClipFeaturesConfig(weights=str(folder)))
+    assert isinstance(measure, WeightedMeasure)
+    assert measure.identity == clip.identity
 
 
 def test_prompts_that_clip_cuts_are_counted(measure, images):
