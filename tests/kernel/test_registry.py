@@ -128,6 +128,23 @@ def test_an_invalid_configuration_class_is_an_error(conditioners, fields, messag
         conditioners.config_class("bad")
 
 
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        ("first_stage", "FirstStageConfig"),
+        ("denoiser", "DenoiserConfig"),
+        ("conditioner", "ConditionerConfig"),
+        ("adapter_kind", "AdapterConfig"),
+    ],
+)
+def test_each_kind_has_a_base_of_its_configurations(site, kind, base):
+    (site.folder / f"{HERE}.py").write_text(COMPONENTS)
+    registry = Registry(kind)
+    registry.add(component("two", "bad", kind, config=f"{HERE}:Input", input=None))
+    with pytest.raises(PluginError, match=f"expected its config class .* to extend {base}"):
+        registry.config_class("bad")
+
+
 def test_an_invalid_input_class_is_an_error(conditioners):
     conditioners.add(component("two", "bad", input=f"{HERE}:Built"))
     with pytest.raises(PluginError, match=r"its input class .* to extend BaseModel"):
