@@ -23,6 +23,7 @@ from latelier.contracts.errors import (
 )
 from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 from latelier.nn.low_rank import LowRank
+from latelier.nn.stored_weights import find_compute_dtype
 from latelier.pipeline.adapters import Strength
 from latelier.pipeline.replay.replay import replay
 
@@ -116,6 +117,8 @@ def test_an_adapter_of_calls_leaves_merged_weights_alone(tiny, file):
     converted = both.converted("bfloat16")
     assert converted.adapters.keys() == {"my_style", "palette"}
     assert converted.unchanged.keys() == view.unchanged.keys()
+    adapter = converted.adapters["palette"].loaded.adapter.module
+    assert find_compute_dtype(adapter) == torch.bfloat16
 
 
 def test_views_nest_in_any_order(tiny, file, other):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from latelier.checkpoints.component import Component, new_component, save_component
 from latelier.contracts.errors import CompatibilityError, ModelFileError
@@ -145,6 +146,23 @@ def test_it_works_in_tiles_as_the_first_stage_does(previewing, tile):
     )
     difference = np.abs(np.subtract(*(np.asarray(each.image, int) for each in (whole, tiled))))
     assert difference.max() <= 1
+
+
+class Whole(nn.Module):
+    """A first stage that cannot work in tiles."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.config, self.decode = module.config, module.decode
+
+
+def test_one_without_tiles_decodes_whole_previews(tiny, decoder):
+    whole = replace(decoder, module=Whole(decoder.module))
+    found, expected = (
+        next(iter(tiny.with_preview_decoder(each).stream(**REQUEST, size=32, tile=tile)))
+        for each, tile in ((whole, 16), (decoder, 0))
+    )
+    np.testing.assert_array_equal(pixels(found.images), pixels(expected.images))
 
 
 def test_a_job_of_an_engine_shows_its_images(previewing):
