@@ -38,7 +38,7 @@ def test_an_input_that_the_model_lacks_is_an_error(prepare, tiny, tmp_path):
         prepare(task="layout", model=str(tmp_path / "tiny"), data={"config": {"size": 16}})
 
 
-@pytest.mark.parametrize("option", ["seed", "stepps"])
+@pytest.mark.parametrize("option", ["seed", "size", "stepps"])
 def test_options_that_a_run_gives_itself_are_an_error(prepare, tiny, tmp_path, option):
     tiny.save(tmp_path / "tiny")
 

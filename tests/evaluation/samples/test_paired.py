@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from latelier.contracts.errors import DataError
+from latelier.contracts.errors import DataError, InvalidConfigError
 from latelier.evaluation.protocol.data import EvaluationData
 from latelier.evaluation.samples.opening import open_paired_samples, open_samples
 from latelier.evaluation.tasks.pictures import Pictures
@@ -51,3 +51,8 @@ def test_measures_of_originals_need_some(paint):
     with pytest.raises(DataError, match="the measures need image of the originals"):
         open_pairs(paint("made", "a.png"), None)
     assert open_pairs(paint("made", "a.png"), None, {"picture"}).count == 1
+
+
+def test_originals_are_files(paint):
+    with pytest.raises(InvalidConfigError, match="the originals of pictures are files"):
+        open_pairs(paint("made", "a.png"), None, dataset="emoji_scenes")

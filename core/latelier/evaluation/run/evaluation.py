@@ -26,7 +26,7 @@ from latelier.pipeline.request import KEYWORDS
 from latelier.pipeline.storage.manifest_header import MANIFEST
 from latelier.pipeline.storage.sources import find
 
-_MADE_BY_RUN = frozenset({"n", "seed", "batch_size", "init_image", "mask"})
+_MADE_BY_RUN = frozenset({"n", "seed", "size", "batch_size", "init_image", "mask"})
 """Keywords of `Pipeline.generate` that the run itself gives."""
 
 OF_RUN = frozenset({"features", "logits", "originals", "reference"})

@@ -10,7 +10,7 @@ results.json, results.csv, results.md
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +47,16 @@ def hold_folder(folder: Path, evaluation: Evaluation) -> Iterator[None]:
         OSError: it cannot be written.
     """
     (folder / CHUNKS).mkdir(parents=True, exist_ok=True)
-    try:
-        with claim(folder):
-            _check_facts(folder, evaluation)
-            for inner in (folder, folder / CHUNKS, folder / PICTURES):
-                remove_leftovers(inner)
-            write_bytes(folder / CONFIG, to_yaml(evaluation.config).encode())
-            yield
-    except BlockingIOError:
-        raise InvalidConfigError(f"out: another process evaluates in {folder}") from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(claim(folder))
+        except BlockingIOError:
+            raise InvalidConfigError(f"out: another process evaluates in {folder}") from None
+        _check_facts(folder, evaluation)
+        for inner in (folder, folder / CHUNKS, folder / PICTURES):
+            remove_leftovers(inner)
+        write_bytes(folder / CONFIG, to_yaml(evaluation.config).encode())
+        yield
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

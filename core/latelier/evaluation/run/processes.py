@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -96,7 +97,8 @@ def _work(
     try:
         for number in compute_here(prepare(place), folder, numbers):
             reports.send(number)
-    except (LatelierError, OSError) as error:
+    except (LatelierError, OSError, MemoryError, RuntimeError) as error:
+        error.add_note(traceback.format_exc())
         reports.send(error)
 
 

@@ -66,8 +66,13 @@ def open_paired_samples(
     """Return the pictures of a folder, each with its original if the data name a path.
 
     Raises:
+        InvalidConfigError: the data are built-in scenes.
         DataError: see `open_samples`; or pictures and originals differ in size or cannot be paired.
     """
+    if data.dataset is not None:
+        raise InvalidConfigError(
+            "data.dataset: the originals of pictures are files; name their folder as data.path"
+        )
     pictures = _open_files(data.model_copy(update={"path": task.path, "root": None}), count, None)
     originals = None
     if data.path is not None:
