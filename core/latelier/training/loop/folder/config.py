@@ -68,7 +68,7 @@ def read_config(config: C) -> C | None:
 
 def _check_same(config: Training, stored: Training, path: Path) -> None:
     changed = sorted(
-        _changed_fields(config.model_dump(), stored.model_dump())
+        _changed_fields(_dump(config), _dump(stored))
         & _changed_fields(_dump_with_steps(config), _dump_with_steps(stored))
     )
     if changed:
@@ -81,9 +81,14 @@ def _changed_fields(now: dict[str, Any], then: dict[str, Any]) -> set[str]:
     return {name for name in now if name not in MAY_CHANGE and now[name] != then[name]}
 
 
+def _dump(config: Training) -> dict[str, Any]:
+    """Return the fields of a configuration as its file has them, where tuples are lists."""
+    return config.model_dump(mode="json")
+
+
 def _dump_with_steps(config: Training) -> dict[str, Any]:
     """Return the fields of a configuration, whose starts are numbers of steps, never shares."""
-    fields = config.model_dump()
+    fields = _dump(config)
     for field, step in config.starts().items():
         *parents, name = field.split(".")
         reduce(getitem, parents, fields)[name] = step
