@@ -5,7 +5,7 @@ from latelier.kernel.registrar import Registrar
 
 
 class TransformersPlugin:
-    """Registers the text encoders, CLIP as a feature network, and the CLIP score."""
+    """Registers the text encoders, CLIP and DINOv2 as feature networks, and the CLIP score."""
 
     @hookimpl
     def latelier_register(self, registrar: Registrar) -> None:
@@ -37,6 +37,12 @@ class TransformersPlugin:
             factory="latelier_transformers.clip_features.network:ClipFeatures",
             config="latelier_transformers.clip_features.configs:ClipFeaturesConfig",
             summary="Compares pictures by what CLIP sees in them.",
+        )
+        registrar.feature_network(
+            "dinov2",
+            factory="latelier_transformers.dinov2_features.network:Dinov2Features",
+            config="latelier_transformers.dinov2_features.configs:Dinov2FeaturesConfig",
+            summary="Compares pictures by what DINOv2 sees in them.",
         )
         registrar.measure(
             "clip_score",

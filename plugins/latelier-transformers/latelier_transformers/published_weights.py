@@ -1,8 +1,24 @@
-"""Renames the weights of published models."""
+"""Finds and renames the weights of published models."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from latelier.contracts.errors import ModelFileError
 from torch import Tensor
+
+_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def find_weights(folder: Path) -> Path:
+    """Return the file of weights in a folder in the format of transformers.
+
+    Raises:
+        ModelFileError: the folder has none.
+    """
+    for name in _FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelFileError(f"{folder}: expected {' or '.join(_FILES)} in it")
 
 
 def t5_text_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

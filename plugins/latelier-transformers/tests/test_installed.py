@@ -64,6 +64,7 @@ def test_it_is_described_and_validated_without_torch(installed):
         "conditioner:latelier-transformers/t5_text",
         "adapter_kind:latelier-transformers/textual_inversion",
         "feature_network:latelier-transformers/clip",
+        "feature_network:latelier-transformers/dinov2",
         "measure:latelier-transformers/clip_score",
     ]
     assert report["widths"] == [768, 8]

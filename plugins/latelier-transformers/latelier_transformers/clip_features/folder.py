@@ -20,8 +20,8 @@ from latelier_transformers.clip_text.published_vocabulary import published_vocab
 from latelier_transformers.clip_text.vocabulary import ClipVocabulary
 from latelier_transformers.library import transformers
 from latelier_transformers.published_configs import clip_text_fields
+from latelier_transformers.published_weights import find_weights
 
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZER = ("vocab.json", "merges.txt", "tokenizer.json")
 
 
@@ -80,7 +80,7 @@ def read_clip(folder: Path) -> ClipFolder:
     if type(width) is not int or not 1 <= width <= 2**16:
         raise ModelFileError(f"{path}: expected a width as 'projection_dim', got {width!r}")
     model = _build(text, vision, width)
-    weights = _find_weights(folder)
+    weights = find_weights(folder)
     # Older files have the tables of positions, which are no weights.
     state = {k: v for k, v in tensors_of(weights).items() if not k.endswith("position_ids")}
     load_into(model, state, str(weights))
@@ -105,10 +105,3 @@ def _read_vocabulary(folder: Path) -> ClipVocabulary:
     """Return the tokenizer of a folder, or CLIP's own where it has none."""
     files = {name: (folder / name).read_bytes() for name in _TOKENIZER if (folder / name).is_file()}
     return ClipVocabulary(files) if files else published_vocabulary()
-
-
-def _find_weights(folder: Path) -> Path:
-    for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise ModelFileError(f"{folder}: expected {' or '.join(_WEIGHTS)} in it")
