@@ -1,5 +1,7 @@
 """The page as text, and in a browser: a person votes by keys, by mouse, and sees the result."""
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from latelier.contracts.measures import Figure
 from latelier.evaluation.comparison_sheet.page import make_page
@@ -48,6 +51,19 @@ def test_a_prompt_cannot_end_the_script(comparison):
     page = make_page(comparison)
     assert "<b>bold" not in page
     assert page.count("</script>") == 2
+
+
+def test_each_picture_is_on_its_side_and_says_nothing_of_its_origin(comparison):
+    first = comparison.sides[0].pictures[0]
+    first.info["latelier"] = "the red model"
+    page = make_page(comparison)
+    (data,) = re.findall(r'type="application/json">\s*(.*?)\s*</script>', page, re.DOTALL)
+    for pair, left in zip(json.loads(data)["pairs"], comparison.left, strict=True):
+        for source, side in ((pair["left"], left), (pair["right"], 1 - left)):
+            stored = base64.b64decode(source.partition("base64,")[2])
+            assert b"model" not in stored
+            shown = Image.open(io.BytesIO(stored)).convert("RGB")
+            assert shown.getpixel((0, 0)) == comparison.sides[side].pictures[0].getpixel((0, 0))
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +150,14 @@ def test_what_is_on_the_left_is_the_side_that_a_left_vote_prefers(open_page, com
     assert shown.locator("img").get_attribute("src") == source
     name = comparison.sides[comparison.left[0]].name
     assert shown.text_content() == f"{name}, preferred"
+
+
+@in_browser
+def test_a_key_that_is_held_votes_once(open_page):
+    page = open_page()
+    for _ in range(3):
+        page.keyboard.down("ArrowLeft")
+    assert page.text_content("#count") == "Pair 2 of 4"
 
 
 @in_browser

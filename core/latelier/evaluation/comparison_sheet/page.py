@@ -17,7 +17,7 @@ from latelier.evaluation.comparison_sheet.comparison import Comparison
 from latelier.evaluation.report.numbers import ARROWS, format_interval, format_value
 from latelier.evaluation.report.results import MeasuredFigure, Results, align_figures
 
-_FOLDER = files(__package__) / "page"
+_FOLDER = files("latelier.evaluation.comparison_sheet") / "page"
 
 
 def make_page(comparison: Comparison, results: Sequence[Results] = ()) -> str:

@@ -71,4 +71,4 @@ def read_published(name: str) -> PublishedTable:
 
 
 def _folder() -> Path:
-    return Path(str(files(__package__))) / "tables"
+    return Path(str(files("latelier.evaluation.published"))) / "tables"

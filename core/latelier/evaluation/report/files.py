@@ -10,7 +10,7 @@ from latelier.evaluation.report.markdown import tabulate_runs, to_markdown
 from latelier.evaluation.report.results import Results
 from latelier.io.atomic import write_bytes, write_json
 
-_COLUMNS = (
+_COLUMNS: tuple[str, ...] = (
     "model", "pictures", "measure", "name", "network", "value", "low", "high", "unit", "better",
     "note",
 )  # fmt: skip

@@ -29,10 +29,10 @@ def compare(
     models: Annotated[
         tuple[str, str],
         typer.Argument(
-            metavar="MODEL[:KEY=VALUE,...] MODEL[:KEY=VALUE,...]",
-            help="The two that are compared: an embedded name, a folder or a hub id, with keywords "
-            "of `generate` such as steps=20,guidance=3; a folder with a picture for each pair; or "
-            "'originals', the pictures of --data.",
+            metavar="MODEL[:KEY=VALUE,...]",
+            help="The two that are compared, each an embedded name, a folder or a hub id, with "
+            "keywords of `generate` such as steps=20,guidance=3; a folder with a picture for each "
+            "pair; or 'originals', the pictures of --data.",
         ),
     ],
     prompts: Annotated[
