@@ -104,7 +104,7 @@ def test_votes_of_persons_are_counted(cli, tmp_path):
         ["one", "3", "4", "75.0%", "30.1% to 95.4%"],
         ["two", "1", "4", "25.0%", "4.6% to 69.9%"],
     ]
-    assert "2 persons; no difference in 1 answers" in done.err
+    assert "no difference in 1 of 5 answers" in done.err
     rows = json.loads(cli("evaluate", "votes", *files, "--json").out)
     assert [row["preferred"] for row in rows] == [3, 1]
 

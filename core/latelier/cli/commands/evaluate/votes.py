@@ -42,4 +42,5 @@ def votes(
         ],
     )
     equal = sum(each.count(None) for each in read)
-    typer.echo(f"{len(read)} persons; no difference in {equal} answers", err=True)
+    answers = sum(len(each.votes) for each in read)
+    typer.echo(f"no difference in {equal} of {answers} answers", err=True)
