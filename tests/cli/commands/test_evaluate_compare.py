@@ -71,6 +71,7 @@ def test_originals_of_built_in_scenes_are_a_side_and_scenes_are_measured(cli, tm
         (("{model}", "originals"), "prompts have no pictures"),
         (("{model}", "{folder}"), "expected 2 pictures, one for each pair, found 1"),
         (("{model}", "{model}:steps=2", *DATA), "either --prompts or --data"),
+        (("{model}", "{model}:steps=2", "--pictures", 3), "--pictures and --size are for --data"),
     ],
 )
 def test_bad_input_is_one_error_and_writes_nothing(

@@ -10,6 +10,8 @@ from latelier.contracts.measures import Figure
 from latelier.evaluation.comparison_sheet.measuring import check_measures, measure_side
 from latelier.evaluation.comparison_sheet.sides import Side
 
+CPU = torch.device("cpu")
+
 
 class Network:
     """Features are the colour of the first pixel."""
@@ -52,7 +54,7 @@ def side():
 
 def test_features_of_all_batches_are_measured_and_their_network_named(side):
     samples = [{"prompt": "a cat"}] * 60
-    results = measure_side(side, samples, {"brightness": Brightness("features")}, Network())
+    results = measure_side(side, samples, {"brightness": Brightness("features")}, Network(), CPU)
     (measured,) = results.figures
     assert measured.figure.value == pytest.approx(29.5)
     assert (measured.network, results.pictures, results.model) == ("the first pixel", 60, "a model")
@@ -60,17 +62,24 @@ def test_features_of_all_batches_are_measured_and_their_network_named(side):
 
 def test_originals_are_those_of_the_samples(side):
     samples = [{"prompt": "", "image": torch.full((3, 4, 4), 1, dtype=torch.uint8)}] * 60
-    results = measure_side(side, samples, {"brightness": Brightness("originals")}, Network())
+    results = measure_side(side, samples, {"brightness": Brightness("originals")}, Network(), CPU)
     (measured,) = results.figures
     assert measured.figure.value == pytest.approx(28.5)
     assert measured.network == ""
+
+
+def test_originals_of_another_size_are_an_error(side):
+    samples = [{"prompt": "", "image": torch.zeros(3, 8, 4, dtype=torch.uint8)}] * 60
+    measures = {"brightness": Brightness("originals")}
+    with pytest.raises(InvalidInputError, match="have 4 x 4 pixels and their originals 4 x 8"):
+        measure_side(side, samples, measures, None, CPU)
 
 
 def test_logits_of_a_network_without_are_an_error(side):
     samples = [{"prompt": "a cat"}] * 60
     measures = {"brightness": Brightness("logits")}
     with pytest.raises(InvalidInputError, match="'the first pixel' does not give"):
-        measure_side(side, samples, measures, Network(classifies=False))
+        measure_side(side, samples, measures, Network(classifies=False), CPU)
 
 
 @pytest.mark.parametrize("need", ["reference", "originals", "scene"])

@@ -72,6 +72,7 @@ def measure_side(
     samples: Sequence[Sample],
     measures: Mapping[str, Measure],
     network: FeatureNetwork | None,
+    device: torch.device,
 ) -> Results:
     """Return the figures of a side.
 
@@ -80,14 +81,16 @@ def measure_side(
         samples: that the pictures were made of.
         measures: by name, checked by `check_measures`.
         network: gives the features; None where no measure needs them.
+        device: of the network and the measures.
 
     Raises:
+        InvalidInputError: a measure needs originals, which have another size than the pictures.
         LatelierError: a measure refuses the pictures or the network.
     """
-    batches = [
-        _look_at(side.pictures[first : first + _BATCH], samples[first : first + _BATCH], network)
-        for first in range(0, len(samples), _BATCH)
-    ]
+    batches = []
+    for first in range(0, len(samples), _BATCH):
+        part = slice(first, first + _BATCH)
+        batches.append(_look_at(side.pictures[part], samples[part], network, device))
     if "originals" in join_needs(measures):
         batches = [_with_originals(each) for each in batches]
     figures = []
@@ -100,14 +103,23 @@ def measure_side(
 
 
 def _look_at(
-    pictures: Sequence[Image], samples: Sequence[Sample], network: FeatureNetwork | None
+    pictures: Sequence[Image],
+    samples: Sequence[Sample],
+    network: FeatureNetwork | None,
+    device: torch.device,
 ) -> EvaluatedPictures:
-    images = stack_images([np.array(picture) for picture in pictures])
+    images = stack_images([np.array(picture) for picture in pictures]).to(device)
     return EvaluatedPictures(images, samples, features=None if network is None else network(images))
 
 
 def _with_originals(pictures: EvaluatedPictures) -> EvaluatedPictures:
-    originals = torch.stack([sample["image"] for sample in pictures.samples])
+    images = pictures.images
+    originals = torch.stack([sample["image"] for sample in pictures.samples]).to(images.device)
+    if originals.shape != images.shape:
+        sizes = [f"{each.shape[3]} x {each.shape[2]}" for each in (images, originals)]
+        raise InvalidInputError(
+            f"the pictures have {sizes[0]} pixels and their originals {sizes[1]}; set --size"
+        )
     return replace(pictures, originals=originals)
 
 
@@ -121,4 +133,4 @@ def _features_of(pictures: EvaluatedPictures) -> dict[str, Tensor]:
 
 
 def _stack(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BUILT_IN = "emoji_scenes"
 _OF_BUILT_IN = ("scene_objects", "scene_background")
+_CAPTIONS = 40
 _PAGE = "comparison.html"
 
 
@@ -46,8 +47,13 @@ def compare(
         ),
     ] = None,
     pictures: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Captions of --data, spread evenly over it.")
-    ] = 40,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help=f"Captions of --data, spread evenly over it. By default {_CAPTIONS}.",
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of the results.")
     ] = Path("comparison"),
@@ -88,6 +94,7 @@ def compare(
     from latelier.contracts.errors import InvalidInputError
     from latelier.evaluation.comparison_sheet.comparison import Comparison
     from latelier.evaluation.comparison_sheet.measuring import check_measures, measure_side
+    from latelier.pipeline.placement import resolve_device
 
     page = output / _PAGE
     check_destination(page, force=force)
@@ -103,7 +110,8 @@ def compare(
     first, second = _make_sides(models, samples, seed, device, atelier)
     shown = [sample["prompt"] for sample in samples]
     comparison = Comparison((first, second), shown, range(seed, seed + len(shown)), seed, question)
-    results = [measure_side(side, samples, measures, features) for side in (first, second)]
+    place, _ = resolve_device(device, "auto")
+    results = [measure_side(side, samples, measures, features, place) for side in (first, second)]
     _write(comparison, results, page, force=force)
 
 
@@ -111,7 +119,7 @@ def _read_samples(
     prompts: Path | None,
     data: str | None,
     size: int | None,
-    pictures: int,
+    pictures: int | None,
     measures: "Mapping[str, Measure]",
     models: tuple[str, str],
 ) -> "list[Sample]":
@@ -120,12 +128,15 @@ def _read_samples(
     from latelier.evaluation.comparison_sheet.samples import read_data, read_prompts
     from latelier.evaluation.comparison_sheet.sides import ORIGINALS
 
-    if prompts is not None and data is None:
-        return read_prompts(prompts)
-    if data is None or prompts is not None:
+    if (prompts is None) == (data is None):
         raise InvalidInputError("expected either --prompts or --data")
+    if data is None:
+        assert prompts is not None
+        if pictures is not None or size is not None:
+            raise InvalidInputError("--pictures and --size are for --data, not for --prompts")
+        return read_prompts(prompts)
     fields = list_fields(measures, with_originals=ORIGINALS in models)
-    return read_data(_describe_data(data, size), pictures, fields)
+    return read_data(_describe_data(data, size), pictures or _CAPTIONS, fields)
 
 
 def _describe_data(name: str, size: int | None) -> "EvaluationData":
