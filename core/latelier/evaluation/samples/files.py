@@ -105,7 +105,7 @@ class FileSamples:
         return {**fields, "image": denormalize(fields["image"]).to(torch.uint8)}
 
     def _first_size(self) -> Size:
-        manifest = self._source.manifest
+        manifest, fault = self._source.manifest, ""
         for member in self._source.members:
             try:
                 return read_size(manifest.root, manifest[int(member)])
