@@ -82,6 +82,22 @@ class Logits(Shift):
     needs = frozenset({"logits"})
 
 
+class Threads(Difference):
+    """The threads that records and figures are computed with."""
+
+    needs = frozenset()
+
+    def record(self, pictures: EvaluatedPictures) -> Mapping[str, Tensor]:
+        return {"threads": torch.full((len(pictures.images),), torch.get_num_threads())}
+
+    def compute(self, records: Records, reference: Reference | None) -> Sequence[Figure]:
+        recorded = records.column("threads").unique().tolist()
+        return [
+            Figure(f"{where}-threads", "", threads, "lower")
+            for where, threads in (("recorded", *recorded), ("computed", torch.get_num_threads()))
+        ]
+
+
 class Broken(Difference):
     """Records a row for the whole batch."""
 
@@ -98,7 +114,7 @@ class Toys:
     def latelier_register(self, registrar: Registrar) -> None:
         config = f"{__name__}:ToyConfig"
         registrar.feature_network("toy", factory=f"{__name__}:ToyNetwork", config=config)
-        for name in ("Difference", "Shift", "Logits", "Broken"):
+        for name in ("Difference", "Shift", "Logits", "Threads", "Broken"):
             registrar.measure(name.lower(), factory=f"{__name__}:{name}", config=config)
 
 

@@ -77,3 +77,20 @@ def test_the_identity_changes_with_the_weights_of_a_measure(prepare, toys, monke
         return prepare().identity
 
     assert identity_with("weights 1") != identity_with("weights 2")
+
+
+def test_the_identity_changes_with_the_files_of_the_model(
+    prepare, compose_tiny, tiny_changes, tmp_path
+):
+    parts = tiny_changes()
+    for name, steps in (("a", 3), ("b", 4)):
+        parts["defaults"]["steps"] = steps
+        compose_tiny(**parts).save(tmp_path / name)
+    fields = {"task": "text", "data": {"config": {"size": 16}}, "measures": ["difference"]}
+
+    first, same, other = (
+        prepare(model=str(tmp_path / name), **fields).identity for name in ("a", "a", "b")
+    )
+
+    assert first == same
+    assert first != other

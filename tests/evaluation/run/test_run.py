@@ -1,9 +1,12 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 
 from latelier.contracts.errors import DataError, EvaluationError, InvalidConfigError
+from latelier.data.pictures import UnusableError
 from latelier.evaluation.records.chunk import list_chunks
 from latelier.evaluation.run import recording
 from latelier.evaluation.run.evaluation import prepare_evaluation
@@ -12,6 +15,7 @@ from latelier.evaluation.run.merging import merge_runs
 from latelier.evaluation.run.processes import compute_here
 from latelier.evaluation.run.recording import Part
 from latelier.evaluation.run.run import run_evaluation
+from latelier.evaluation.samples.scenes import SceneSamples
 
 
 def read_results(config) -> bytes:
@@ -204,3 +208,48 @@ def test_parts_of_different_evaluations_are_an_error(configure, resources, tmp_p
 def test_a_folder_that_is_no_run_is_not_merged(resources, tmp_path):
     with pytest.raises(DataError, match="is not the folder of an evaluation"):
         merge_runs([tmp_path], tmp_path / "merged", resources)
+
+
+def test_all_is_computed_with_the_threads_of_the_configuration(configure, resources):
+    before = torch.get_num_threads()
+
+    results = run_evaluation(configure(measures=["threads"], threads=before + 2), resources)
+
+    assert results is not None
+    assert [each.figure.value for each in results.figures] == [before + 2, before + 2]
+    assert torch.get_num_threads() == before
+
+
+def test_a_chunk_of_another_evaluation_is_an_error(configure, resources, tmp_path):
+    run_evaluation(configure(), resources)
+    other = configure(out=tmp_path / "other", seed=1)
+    run_evaluation(other, resources)
+    (path,) = list_chunks(other.out / "chunks")[1:2]
+    shutil.copyfile(path, tmp_path / "run" / "chunks" / path.name)
+
+    with pytest.raises(DataError, match=r"chunk-000001\.safetensors: is a chunk of another"):
+        run_evaluation(configure(), resources)
+
+
+def test_unusable_samples_are_listed_by_index_whatever_was_computed_first(
+    configure, resources, monkeypatch
+):
+    read = SceneSamples.read
+
+    def read_most(self, index, fields):
+        if index in (1, 5):
+            raise UnusableError("damaged")
+        return read(self, index, fields)
+
+    monkeypatch.setattr(SceneSamples, "read", read_most)
+    config = configure(measures=["difference"], max_unusable=0.2)
+    run_evaluation(config, replace(resources, part=Part(2, 2)))
+
+    results = run_evaluation(config, resources)
+
+    assert results is not None
+    assert results.pictures == 9
+    assert results.provenance["unusable"] == {
+        "count": 2,
+        "samples": ["scene 1: damaged", "scene 5: damaged"],
+    }

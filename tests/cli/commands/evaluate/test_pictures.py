@@ -37,6 +37,20 @@ def test_pictures_are_compared_with_a_folder_and_with_their_originals(cli, paint
     assert figures["frechet_distance"] > 0
 
 
+def test_a_folder_of_larger_pictures_is_resized(cli, paint, tmp_path):
+    paint("made", range(3))
+    paint("real", range(3), side=64)
+
+    done = cli(
+        "evaluate", "pictures", "made", "--reference", "real", "--measure", "kernel_distance"
+    )
+
+    assert done.status == 0
+    provenance = json.loads((tmp_path / "evaluation" / "results.json").read_text())["provenance"]
+    assert provenance["reference"]["size"] == [32, 32]
+    assert provenance["reference"]["data"][0]["resize"] == "lanczos"
+
+
 def test_a_stored_reference_gives_the_same_figures(cli, paint, tmp_path):
     paint("made", range(6))
     paint("real", range(8), seed=1)
