@@ -29,3 +29,13 @@ def test_a_log_file_gets_a_line_now_and_then(monkeypatch, capsys):
 def test_short_work_shows_nothing_without_a_terminal(capsys):
     assert list(track("abc", "reading", 3)) == ["a", "b", "c"]
     assert capsys.readouterr().err == ""
+
+
+def test_counts_are_shown_with_their_rate_and_the_time_left(monkeypatch, capsys):
+    clock = iter([0.0, 10.0, 40.0, 50.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+
+    yielded = list(progress.track_counts(iter([10, 30, 10]), "pictures", 50, 100))
+
+    assert yielded == [10, 30, 10]
+    assert capsys.readouterr().err == "90 of 100 pictures, 1.0/s, 0:00:10 left\n"

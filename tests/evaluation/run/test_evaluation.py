@@ -1,6 +1,12 @@
+from collections.abc import Callable
+
 import pytest
 
+from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
+from latelier.checkpoints.component import new_component
 from latelier.contracts.errors import CompatibilityError, InvalidConfigError, UnknownNameError
+from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
+from latelier.denoisers.configs import ProjectionConfig
 
 
 def test_a_measure_without_its_reference_is_an_error_before_anything_is_made(prepare, tmp_path):
@@ -94,3 +100,36 @@ def test_the_identity_changes_with_the_files_of_the_model(
 
     assert first == same
     assert first != other
+
+
+@pytest.fixture
+def save_with_adapters(tiny, tmp_path) -> Callable[[], tuple[str, list[str]]]:
+    """Save the tiny model and two adapters for it; return their folders."""
+
+    def save() -> tuple[str, list[str]]:
+        tiny.save(tmp_path / "tiny")
+        for name in ("a", "b"):
+            module = create_adapter(tiny.denoiser, 3, ProjectionConfig(width=16))
+            conditioner = new_component("conditioner", "embedding", {"width": 3}, tiny.atelier)
+            (tmp_path / name).mkdir()
+            component = adapter_component(ATTENTION_ID, module)
+            save_adapter(LoadedAdapter("colours", component, conditioner), {}, tmp_path / name)
+        return str(tmp_path / "tiny"), [str(tmp_path / name) for name in ("a", "b")]
+
+    return save
+
+
+def test_the_identity_changes_with_the_adapters(prepare, save_with_adapters):
+    model, (a, b) = save_with_adapters()
+    fields = {
+        "task": "text",
+        "model": model,
+        "data": {"config": {"size": 16}},
+        "measures": ["difference"],
+    }
+
+    choices = ([], [a], [b], [{"adapter": a, "scale": 0.5}])
+    identities = {prepare(adapters=each, **fields).identity for each in choices}
+
+    assert len(identities) == 4
+    assert list(prepare(adapters=[a], **fields).facts["adapters"][0]) == ["weights", "scale"]

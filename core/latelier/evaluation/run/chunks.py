@@ -24,8 +24,8 @@ def compute_chunk(evaluation: Evaluation, number: int) -> Chunk:
     """Return a chunk of an evaluation: a function of the two, whoever calls it.
 
     Raises:
-        DataError: more samples are unusable than the configuration allows, or there is no class
-            where a measure needs one.
+        DataError: more samples are unusable than the configuration allows, or a measure needs the
+            logits of a network that has none.
         LatelierError: the model, the network or a measure refuses the samples.
     """
     indices, parts = evaluation.indices(number), list[dict[str, Tensor]]()

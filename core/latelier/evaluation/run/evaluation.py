@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -45,7 +46,6 @@ class Evaluation:
         measures: by their names in results.
         fields: of the samples that are read.
         device: of the networks and measures.
-        facts: what determines the records, as JSON values.
     """
 
     config: EvaluationConfig
@@ -55,7 +55,6 @@ class Evaluation:
     measures: Mapping[str, Measure]
     fields: frozenset[str]
     device: torch.device
-    facts: Mapping[str, Any]
 
     @property
     def count(self) -> int:
@@ -71,6 +70,11 @@ class Evaluation:
     def needs(self) -> frozenset[str]:
         """What all measures need."""
         return frozenset[str]().union(*(each.needs for each in self.measures.values()))
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What determines the records, as JSON values."""
+        return _list_facts(self)
 
     @property
     def identity(self) -> str:
@@ -112,7 +116,6 @@ def prepare_evaluation(config: EvaluationConfig, atelier: Atelier) -> Evaluation
         measures=measures,
         fields=fields,
         device=device,
-        facts=_list_facts(config, samples, network, measures, device),
     )
 
 
@@ -199,32 +202,34 @@ def _check_options(options: Collection[str]) -> None:
             )
 
 
-def _list_facts(
-    config: EvaluationConfig,
-    samples: Samples,
-    network: FeatureNetwork | None,
-    measures: Mapping[str, Measure],
-    device: torch.device,
-) -> dict[str, Any]:
+def _list_facts(evaluation: Evaluation) -> dict[str, Any]:
     fields = {
-        "task", "adapters", "inputs", "seed", "batch_size", "chunk_size", "generate", "measures",
-        "threads", "dtype",
+        "task", "inputs", "seed", "batch_size", "chunk_size", "generate", "measures", "threads",
+        "dtype",
     }  # fmt: skip
+    config, network = evaluation.config, evaluation.network
     given = config.model_dump(mode="json", include=fields)
     given["task"].pop("path", None)
-    model = None if config.model is None else sha256_of(find(config.model).folder / MANIFEST)
     return {
         "format": 1,
         **given,
-        "pictures": samples.count,
-        "size": list(samples.size),
-        "data": dict(samples.facts),
-        "model": model,
+        "pictures": evaluation.count,
+        "size": list(evaluation.samples.size),
+        "data": dict(evaluation.samples.facts),
+        "model": None if config.model is None else sha256_of(find(config.model).folder / MANIFEST),
+        "adapters": [] if evaluation.model is None else _list_adapters(evaluation.model.pipeline),
         "network": None if network is None else network.identity,
         "weights": {
             label: each.identity
-            for label, each in measures.items()
+            for label, each in evaluation.measures.items()
             if isinstance(each, WeightedMeasure)
         },
-        "device": device.type,
+        "device": evaluation.device.type,
     }
+
+
+def _list_adapters(pipeline: Pipeline) -> list[dict[str, Any]]:
+    return [
+        {"weights": each.loaded.adapter.weights_sha256, "scale": each.strength.scale}
+        for each in pipeline.adapters.values()
+    ]
