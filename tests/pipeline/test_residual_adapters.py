@@ -76,6 +76,27 @@ def pixels(pipe, **changes):
     return [each.image.tobytes() for each in pipe.generate(**request)]
 
 
+def test_a_hint_that_is_cropped_or_missing_gets_a_warning(pipe, edges, picture, caplog, tmp_path):
+    view = pipe.with_adapter(edges)
+
+    def warnings_of(view, **keywords):
+        caplog.clear()
+        view.stream(prompt=PROMPT, steps=1, **keywords)
+        return [record.getMessage() for record in caplog.records]
+
+    assert warnings_of(view, edges=[picture.resize((30, 20)), picture.resize((90, 60))]) == [
+        "edges: the image is 30x20, the picture 16x16: 20x20 around its centre is used; "
+        "`size=24x16` fits all of it"
+    ]
+    assert warnings_of(view, edges=picture.resize((30, 20)), size=(24, 16)) == []
+    assert warnings_of(view) == ["the adapter 'edges' has no effect: its input 'edges' is missing"]
+    view.save(tmp_path / "model")
+    assert warnings_of(load(tmp_path / "model", "cpu", atelier=view.atelier)) == []
+    caplog.clear()
+    view.stream_json({"inputs": {"prompt": PROMPT}, "steps": 1})
+    assert not caplog.records
+
+
 def test_a_hint_changes_the_picture_and_its_absence_nothing(pipe, edges, module, picture):
     before = pixels(pipe)
     view = pipe.with_adapter(edges)

@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate, pad, pixel_unshuffle
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.images.pixels import pil_to_tensor
 from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.hint.inputs import Hint, HintConfig
@@ -28,18 +28,23 @@ class HintConditioner(Conditioner[HintConfig]):
     def prepare(self, inputs: Sequence[Hint], geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "hint" (B, 3 p^2 + 1, h, w).
 
+        A hint of another aspect than the picture is cropped around its centre.
+
         Raises:
-            InvalidInputError: a hint has another aspect than the picture.
             CompatibilityError: the patch is not the downsampling of the first stage.
         """
         self._check_patch(geometry)
-        rows = [_resize(each, geometry.size) for each in inputs]
+        rows = [_fit(each, geometry.size) for each in inputs]
         cells = pixel_unshuffle(torch.stack(rows), self.config.patch)
         return {"hint": pad(cells, (0, 0, 0, 0, 0, 1), value=1.0)}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, 3 p^2 + 1, h, w)."""
         return ConditionPart(spatial=batch["hint"])
+
+    def cropped_size(self, value: Hint, /) -> tuple[int, int]:
+        """Return the (width, height) of the hint."""
+        return value.image.size
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros (rows, 3 p^2 + 1, h, w): no hint."""
@@ -55,20 +60,13 @@ class HintConditioner(Conditioner[HintConfig]):
             )
 
 
-def _resize(hint: Hint, size: tuple[int, int]) -> Tensor:
-    """Return the pixels (3, H, W) of a hint in 0..1, at the size of the picture."""
+def _fit(hint: Hint, size: tuple[int, int]) -> Tensor:
+    """Return the pixels (3, H, W) of a hint in 0..1, cropped and resized to the picture's size."""
     image = (pil_to_tensor(hint.image) + 1) / 2
-    if image.shape[1:] == size:
-        return image
-    (height, width), (own_height, own_width) = size, image.shape[1:]
-    if abs(own_width / own_height / (width / height) - 1) > _ASPECT_TOLERANCE:
-        raise InvalidInputError(
-            f"the image of the hint is {own_width}x{own_height}, the picture {width}x{height}, "
-            "which has another aspect: crop the hint, or ask for a picture of its aspect"
-        )
-    resized = interpolate(image[None], size, mode="bicubic", antialias=True)
-    return resized[0].clamp(0, 1)
-
-
-_ASPECT_TOLERANCE = 0.02
-"""Sides are rounded to multiples of 8 pixels: that is no other aspect."""
+    zoom = min(own / side for own, side in zip(image.shape[1:], size, strict=True))
+    height, width = (max(1, round(side * zoom)) for side in size)
+    top, left = (image.shape[1] - height) // 2, (image.shape[2] - width) // 2
+    cropped = image[:, top : top + height, left : left + width]
+    if (height, width) == size:
+        return cropped
+    return interpolate(cropped[None], size, mode="bicubic", antialias=True)[0].clamp(0, 1)

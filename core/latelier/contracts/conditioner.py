@@ -96,6 +96,13 @@ class Conditioner(nn.Module, ABC, Generic[Config]):
         """
         return None
 
+    def cropped_size(self, value: Any, /) -> tuple[int, int] | None:  # noqa: ARG002
+        """Return the (width, height) of an image that is cropped to the picture's aspect, or None.
+
+        A request whose pictures have another aspect gets a warning that names a fitting size.
+        """
+        return None
+
     def postprocess(self, picture: Image, value: Any, /) -> Image:  # noqa: ARG002
         """Return a generated picture after the last changes that an `Input` implies.
 

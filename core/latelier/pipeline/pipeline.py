@@ -232,7 +232,8 @@ def plan_keywords(pipeline: Pipeline, keywords: Mapping[str, Any]) -> tuple[Pipe
     """
     options = {name: value for name, value in keywords.items() if name in KEYWORDS}
     inputs = {name: value for name, value in keywords.items() if name not in KEYWORDS}
-    return _plan(pipeline, inputs, options)
+    parts, plan = _plan(pipeline, inputs, options)
+    return parts, replace(plan, warnings=(*plan.warnings, *_idle_adapters(pipeline, parts)))
 
 
 def plan_json(pipeline: Pipeline, request: Mapping[str, Any]) -> tuple[PipelineParts, Plan]:
@@ -264,6 +265,13 @@ def _plan(
         request = read_request(pipeline.defaults, pipeline.inputs, inputs, options, trusted=trusted)
         parts = pipeline.without_unused_adapters({*request.inputs, *request.negative})
         return parts, make_plan(parts, request, trusted=trusted)
+
+
+def _idle_adapters(pipeline: Pipeline, used: PipelineParts) -> Iterator[str]:
+    """Warn of adapters that were attached, and have no input in a run."""
+    for name, adapter in pipeline.adapters.items():
+        if name not in used.adapters and not adapter.saved:
+            yield f"the adapter '{name}' has no effect: its input '{name}' is missing"
 
 
 def _attach(

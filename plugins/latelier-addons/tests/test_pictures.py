@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from latelier import import_model, load
-from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.pixels import normalize, tensor_to_pil
 from latelier.pipeline.replay.replay import replay
 from PIL import Image
+
+from latelier_addons.preprocessors.filters import tile
 
 PROMPT = "a red cat in a meadow"
 
@@ -72,10 +74,26 @@ def test_windows_of_large_pictures_see_their_part(pipe, folders, edges):
     assert found != pixels(view, canny=Image.new("L", (128, 64)), size=(128, 64), window=64)
 
 
-def test_a_hint_of_another_aspect_is_refused(pipe, folders, edges):
+def test_a_hint_of_another_aspect_is_cropped_and_replayed(pipe, folders, edges, tmp_path, caplog):
+    """Windows cut the cropped hint."""
+    pipe.save(tmp_path / "model")
+    view = load(tmp_path / "model", "cpu", atelier=pipe.atelier).with_adapter(folders / "canny")
+    wide = Image.new("L", (128, 64))
+    wide.paste(edges, (32, 0))
+    for options in ({}, {"size": (128, 128), "window": 64}):
+        (made,) = view.generate(prompt=PROMPT, seed=3, canny=wide, **options)
+        (cropped,) = view.generate(prompt=PROMPT, seed=3, canny=edges, **options)
+        assert made.image.tobytes() == cropped.image.tobytes()
+        made.save(tmp_path / "a.png")
+        assert replay(tmp_path / "a.png", atelier=pipe.atelier).verdict == "identical"
+    assert "canny: the image is 128x64, the picture 64x64: 64x64 around its centre" in caplog.text
+
+
+def test_a_filter_gives_what_an_input_takes(pipe, folders):
+    levels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    hints = tile(normalize(torch.from_numpy(levels)).permute(2, 0, 1)[None], 4)
     view = pipe.with_adapter(folders / "canny")
-    with pytest.raises(InvalidInputError, match=r"64x32, the picture 64x64, which has another asp"):
-        pixels(view, canny=edges.crop((0, 0, 64, 32)))
+    assert pixels(view, canny=hints[0]) == pixels(view, canny=tensor_to_pil(hints)[0])
 
 
 def test_half_precision(pipe, folders, edges):

@@ -7,7 +7,7 @@ from PIL import Image
 from torch.nn.functional import pixel_shuffle
 
 from latelier.contracts.components import PictureGeometry
-from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.errors import CompatibilityError
 from latelier_conditioners.hint.conditioner import HintConditioner
 from latelier_conditioners.hint.inputs import Hint, HintConfig
 
@@ -51,9 +51,20 @@ def test_a_hint_of_about_the_same_aspect_is_resized(hint, size):
     assert (cells <= 1).all()
 
 
-def test_a_hint_of_another_aspect_is_refused(hint):
-    with pytest.raises(InvalidInputError, match="hint is 400x250, the picture 24x16, which has"):
-        spatial(hint.resize((400, 250)))
+@pytest.mark.parametrize(("size", "corner"), [((24, 30), (0, 7)), ((40, 16), (8, 0))])
+def test_a_hint_of_another_aspect_is_cropped_around_its_centre(hint, size, corner):
+    larger = Image.new("RGB", size, "red")
+    larger.paste(hint, corner)
+    assert torch.equal(spatial(larger), spatial(hint))
+    assert HintConditioner(HintConfig()).cropped_size(Hint(image=larger)) == size
+
+
+def test_a_hint_is_resized_after_it_is_cropped(hint):
+    smooth = hint.resize((3, 2)).resize((120, 80), Image.Resampling.BICUBIC)
+    wide = Image.new("RGB", (200, 80))
+    wide.paste(smooth, (40, 0))
+    assert torch.equal(spatial(wide), spatial(smooth))
+    assert spatial(Image.new("RGB", (1, 400))).shape == (1, 49, 4, 6)
 
 
 def test_another_downsampling_is_named(hint):

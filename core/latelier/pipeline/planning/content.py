@@ -11,6 +11,7 @@ from latelier.contracts.inputs import read_input
 from latelier.pipeline.conditioning.rows import Rows, check_divisor
 from latelier.pipeline.editing.init_image import InitImage, read_init_image
 from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.planning.aspect import warn_of_cropping
 from latelier.pipeline.planning.references.drawn import Lookup
 from latelier.pipeline.planning.references.lookup import choose_database, look_up_references
 from latelier.pipeline.request import Request, Size, check_sides
@@ -106,6 +107,7 @@ def read_content(parts: PipelineParts, request: Request, *, trusted: bool) -> Co
     if init is not None and init.mask is not None and parts.inpainting_conditioners:
         inputs |= _inpainting_inputs(parts, request, init, inputs, rows)
     warnings += _missing_maps(parts, inputs)
+    warnings += warn_of_cropping(parts, inputs, size)
     return Content(
         inputs,
         negative,

@@ -69,8 +69,8 @@ def write_hint(
         image = open_picture(str(picture)).convert("RGB")
     except ValueError as error:
         raise InvalidInputError(f"{error}") from None
-    pixels = (pil_to_tensor(image)[None] + 1) / 2
-    save_image(tensor_to_pil(function(pixels, **options) * 2 - 1)[0], output, force=force)
+    hints = function(pil_to_tensor(image)[None], **options)
+    save_image(tensor_to_pil(hints)[0], output, force=force)
 
 
 def _find_filter(name: str, options: Mapping[str, Any]) -> Callable[..., Any]:

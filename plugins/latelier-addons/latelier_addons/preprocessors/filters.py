@@ -1,4 +1,4 @@
-"""Filters that make hints of pictures, images (B, 3, H, W) in 0..1.
+"""Filters that make hints of pictures: images (B, 3, H, W) in [-1, 1], as inputs take them.
 
 Their defaults give what the ControlNets of the same names were trained with.
 """
@@ -28,8 +28,8 @@ def canny(images: Tensor, low: float = 0.4, high: float = 0.8) -> Tensor:
     height, width = images.shape[2:]
     if min(height, width) < 3:  # its Gaussian reflects 2 pixels
         raise InvalidInputError(f"canny: expected 3 pixels a side or more, got {width}x{height}")
-    _, edges = kornia.filters.canny(images, low, high)
-    return edges.expand_as(images)
+    _, edges = kornia.filters.canny((images + 1) / 2, low, high)
+    return edges.expand_as(images) * 2 - 1
 
 
 def blur(images: Tensor, sigma: float = 9.0) -> Tensor:
@@ -46,13 +46,14 @@ def line(images: Tensor, sigma: float = 6.0, threshold: float = 0.03) -> Tensor:
     A line is darker than its surroundings, the mean by a Gaussian of `sigma` pixels. What is darker
     by less than `threshold` plays no part in the contrast of the result.
     """
-    darkness = (blur(images, sigma) - images).amin(dim=1, keepdim=True).clamp(min=0)
+    darker = (blur(images, sigma) - images) / 2  # share of the range from black to white
+    darkness = darker.amin(dim=1, keepdim=True).clamp(min=0)
     rows = []
     for row in darkness:
         marked = row[row > threshold]
         contrast = max(float(marked.median()), _MIN_CONTRAST) if len(marked) else _MIN_CONTRAST
         rows.append((row / contrast * 0.5).clamp(max=1))
-    return torch.stack(rows).expand_as(images)
+    return torch.stack(rows).expand_as(images) * 2 - 1
 
 
 def tile(images: Tensor, factor: int = 8) -> Tensor:
@@ -60,7 +61,7 @@ def tile(images: Tensor, factor: int = 8) -> Tensor:
     height, width = images.shape[2:]
     small = (max(height // factor, 1), max(width // factor, 1))
     coarse = interpolate(images, small, mode="area")
-    return interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+    return interpolate(coarse, (height, width), mode="bicubic").clamp(-1, 1)
 
 
 FILTERS = {each.__name__: each for each in (canny, blur, line, tile)}
