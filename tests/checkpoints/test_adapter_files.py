@@ -1,5 +1,7 @@
 """Files that hold an adapter alone: which kind reads them, and files that are none."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -11,6 +13,7 @@ from latelier.io.hashing import sha256_of
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.trust.policy import Policy
+from latelier.pipeline.adapters import find_adapter
 
 from .lora.conftest import draw_lora, model_of, modules_of, write_lora
 
@@ -74,6 +77,31 @@ def test_a_pickle_is_read_in_a_sandbox(read, tmp_path, suffix):
     loaded = read(path)
     assert (loaded.name, loaded.adapter.id) == ("style", "latelier/lora")
     assert loaded.adapter.weights_sha256 == sha256_of(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["adapter_model.safetensors", "adapter_model.bin", "pytorch_lora_weights.safetensors"],
+)
+def test_a_folder_of_peft_or_diffusers_is_its_file_of_weights(read, built_ins, tmp_path, name):
+    folder = tmp_path / "my style"
+    folder.mkdir()
+    file = folder / name
+    (torch.save if name.endswith(".bin") else save_file)(tensors(), file)
+    (folder / "adapter_config.json").write_text(json.dumps({"lora_alpha": 8}))
+    source, manifest = find_adapter(folder, built_ins)
+    assert (source.path, source.name, manifest) == (file, str(folder), None)
+    loaded = read(source.path)
+    assert loaded.name == "my_style"
+    (change,) = loaded.adapter.module.changes.values()
+    alpha = 8 if name.startswith("adapter_model") else 2  # of peft's configuration, or the rank
+    assert change.difference(torch.zeros(32, 16)).unique().tolist() == [alpha]
+
+
+def test_a_folder_without_known_weights_is_no_adapter(built_ins, tmp_path):
+    write(tmp_path / "other.safetensors", tensors())
+    with pytest.raises(ModelFileError, match=r"is not an adapter: it holds no adapter\.json"):
+        find_adapter(tmp_path, built_ins)
 
 
 def test_a_pickle_that_runs_code_is_refused(read, tmp_path):

@@ -11,6 +11,8 @@ from PIL import Image
 
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import new_component
+from latelier.checkpoints.lora.layers import find_layers
+from latelier.checkpoints.lora.writing import write_changes
 from latelier.contracts.errors import (
     EngineError,
     InvalidInputError,
@@ -23,6 +25,7 @@ from latelier.engine import Engine
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.trust.policy import Policy
+from latelier.nn.low_rank import LowRank
 
 PHOTO = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8))
 LEFT = Image.fromarray(np.where(np.arange(16) < 9, 0, 255).astype(np.uint8)[None].repeat(16, 0))
@@ -266,6 +269,24 @@ def test_a_job_has_scales_of_adapters_of_its_own(tiny, difference):
     assert difference(none, tiny.generate(prompt="a cat", seed=1, steps=4)) <= 1
     assert difference(some, whole) > 1
     assert some[0].provenance["adapters"]["palette"]["scale"] == 0.25
+
+
+def test_clients_do_not_scale_weights_that_jobs_share(tiny, tmp_path):
+    write_changes(
+        tmp_path / "style.safetensors",
+        {
+            address: LowRank(
+                torch.ones(1, layer.weight[0].numel()), torch.ones(len(layer.weight), 1), 1
+            )
+            for address, layer in find_layers(tiny.base_modules()).items()
+            if address.endswith("to_q")
+        },
+        tiny.base_modules(),
+    )
+    message = "'style' changes weights, which all jobs share"
+    view = tiny.with_adapter(tmp_path / "style.safetensors")
+    with Engine(view) as engine, pytest.raises(InvalidInputError, match=message):
+        engine.submit_json({"inputs": {"prompt": "a cat"}}, adapter_scales={"style": 0.5})
 
 
 def test_a_host_can_refuse_a_plan(tiny):

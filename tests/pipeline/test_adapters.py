@@ -160,7 +160,7 @@ def test_a_view_has_other_scales(tiny, folder):
     assert view.adapters["palette"].strength.scale == 1
     [picture] = other.generate(prompt=PROMPT, palette=RED)
     assert picture.provenance["adapters"]["palette"]["scale"] == 0.5
-    with pytest.raises(UnknownNameError, match=r"no adapter 'pallette' with an input\. Did"):
+    with pytest.raises(UnknownNameError, match=r"no adapter 'pallette'\. Did"):
         view.with_adapter_scales({"pallette": 1})
     for scale in (-1, float("nan"), "1", True):
         with pytest.raises(InvalidInputError, match="the scale of an adapter is"):
@@ -330,8 +330,38 @@ class TestProvenance:
         path = tmp_path / "picture.png"
         saved.with_adapter(copy).generate(prompt=PROMPT, palette=RED, seed=4)[0].save(path)
         shutil.rmtree(copy)
-        with pytest.raises(UnknownNameError, match=f"no adapter '{copy}'"):
+        message = f"its adapter 'palette' is neither at '{copy}' nor .* --adapter palette=PATH"
+        with pytest.raises(UnknownNameError, match=message):
             replay(path, atelier=built_ins)
+
+    def test_a_moved_adapter_is_found_beside_the_picture_or_named(
+        self, saved, copy, tmp_path, built_ins
+    ):
+        path = tmp_path / "made" / "picture.png"
+        path.parent.mkdir()
+        saved.with_adapter(copy, 0.7).generate(prompt=PROMPT, palette=RED, seed=4)[0].save(path)
+        copy.rename(tmp_path / "elsewhere")
+        moved = {"palette": tmp_path / "elsewhere"}
+        assert replay(path, adapters=moved, atelier=built_ins).verdict == "identical"
+        with pytest.raises(UnknownNameError, match=r"no adapter 'pallete'\. Did you mean 'pal"):
+            replay(path, adapters={"pallete": copy}, atelier=built_ins)
+        (tmp_path / "elsewhere").rename(path.parent / copy.name)
+        assert replay(path, atelier=built_ins).verdict == "identical"
+
+    def test_a_picture_records_the_path_as_it_was_given(
+        self, saved, copy, tmp_path, built_ins, monkeypatch
+    ):
+        monkeypatch.chdir(copy.parent)
+        for given in (
+            copy.name,
+            Path(copy.name),
+            f"./{copy.name}",
+            Path(copy.name, "adapter.json"),
+        ):
+            [picture] = saved.with_adapter(given).generate(prompt=PROMPT, palette=RED, seed=4)
+            assert picture.provenance["adapters"]["palette"]["source"] == f"./{copy.name}"
+        picture.save(tmp_path / "picture.png")
+        assert replay(tmp_path / "picture.png", atelier=built_ins).verdict == "identical"
 
     @pytest.mark.parametrize(
         ("change", "says"),

@@ -178,10 +178,29 @@ def test_a_saved_view_keeps_base_lora_and_scale(tiny, file, tmp_path):
     assert pixels(again) == pixels(view)
     assert pixels(again.with_adapters({})) == pixels(tiny)
     assert again.adapters["my_style"].strength == Strength(-0.6)
-    assert again.adapters["my_style"].source.name == str(file.resolve())
+    assert again.adapters["my_style"].source.name == str(file)
     again.save(tmp_path / "again")
     found = load(tmp_path / "again", "cpu", atelier=tiny.atelier)
     assert pixels(found) == pixels(view)
+
+
+def test_a_view_has_other_scales(tiny, file):
+    view = tiny.with_adapter(file, 0.8)
+    other = view.with_adapter_scales({"my_style": -0.3})
+    assert pixels(other) == pixels(tiny.with_adapter(file, -0.3))
+    assert pixels(view) == pixels(tiny.with_adapter(file, 0.8)) != pixels(other)
+    assert view.with_adapter_scales({"my_style": 0.8}).denoiser is view.denoiser
+
+
+def test_a_view_is_printed_in_one_line(tiny, file):
+    view = tiny.with_adapter(file, 0.8)
+    adapter = f"<AttachedAdapter my_style: latelier/lora, scale=0.8, start=0, end=1, from {file}>"
+    assert repr(view.adapters["my_style"]) == adapter
+    assert repr(view) == (
+        f"<Pipeline of no folder: inputs prompt, label; adapters {adapter}; torch.float32 on cpu>"
+    )
+    for each in (view.adapters, view.adapters["my_style"].loaded, view.components()):
+        assert len(repr(each)) < 2000
 
 
 def test_merged_weights_are_the_models_own(tiny, file, tmp_path):
@@ -237,7 +256,7 @@ class TestReplay:
         (picture,) = view.generate(prompt=PROMPT, seed=3)
         found = picture.provenance["adapters"]["my_style"]
         assert found == {
-            "source": str(file.resolve()),
+            "source": str(file),
             "version": None,
             "scale": -0.7,
             "start": 0.0,

@@ -32,4 +32,6 @@ class HintConfig(SpatialConfig):
 class Hint(Frozen):
     """A picture of what should be where: edges, depth, a pose, a sketch."""
 
-    image: Image = Field(description="cropped around its centre to the aspect of the picture, and resized")
+    image: Image = Field(
+        description="cropped around its centre to the aspect of the picture, and resized"
+    )

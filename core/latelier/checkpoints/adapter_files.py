@@ -2,19 +2,27 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from latelier.checkpoints.adapter import LoadedAdapter, is_weight_adapter, read_weight_adapter
+from latelier.checkpoints.importers.choosing import find_importers
+from latelier.checkpoints.importers.source import open_source
 from latelier.checkpoints.lora.keys import find_other_kind
+from latelier.checkpoints.lora.peft import copy_config
+from latelier.checkpoints.manifests import ADAPTER_FILE
 from latelier.checkpoints.pickles.copies import ConvertedCopies
 from latelier.checkpoints.weight_files import as_safetensors, shapes_of
 from latelier.contracts.adapters import Model
-from latelier.contracts.errors import ModelFileError
+from latelier.contracts.errors import LatelierError, ModelFileError
 from latelier.io.hashing import sha256_of
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.guard import guard_plugin
 
 _SUFFIXES = {".safetensors", ".pt", ".bin", ".ckpt"}
+
+_IN_FOLDERS = ("adapter_model", "pytorch_lora_weights", "learned_embeds")
+"""Names of the file of weights in the folders that peft and diffusers write."""
 
 
 def read_adapter_file(path: Path, model: Model, atelier: Atelier) -> LoadedAdapter:
@@ -29,21 +37,58 @@ def read_adapter_file(path: Path, model: Model, atelier: Atelier) -> LoadedAdapt
         weights = as_safetensors(path, copies)
         if weights != path:
             weights = weights.rename(weights.with_name(f"{path.stem}.safetensors"))
-        kind = _find_kind(path, shapes_of(weights), atelier)
+            copy_config(path.parent, weights.parent)
+        kind = _find_kind(path, shapes_of(weights), copies, atelier)
         adapter = read_weight_adapter(kind, weights, sha256_of(path), model, atelier)
     finally:
         copies.remove()
     return LoadedAdapter(name_of(path), adapter)
 
 
+def find_weights(path: Path) -> Path:
+    """Return the file of weights in a folder of peft or diffusers, and any other path itself."""
+    if not path.is_dir() or (path / ADAPTER_FILE).is_file():
+        return path
+    files = (
+        path / f"{name}{suffix}" for name in _IN_FOLDERS for suffix in (".safetensors", ".bin")
+    )
+    return next((file for file in files if file.is_file()), path)
+
+
+def explain_other_format(
+    path: Path, atelier: Atelier, copies: ConvertedCopies | None = None
+) -> str | None:
+    """Return how to import a file or folder that an importer reads; None if none does.
+
+    Args:
+        path: of what was named as an adapter.
+        atelier: where importers are registered.
+        copies: of pickles.
+    """
+    try:
+        source = replace(open_source(path, None, {}), copies=copies or ConvertedCopies())
+        found = find_importers(source, atelier)
+    except LatelierError:
+        return None
+    if not found:
+        return None
+    return (
+        f"is of a format that is imported first ('{found[0][0]}'): run "
+        f"`latelier import {path} DEST`, and use DEST"
+    )
+
+
 def name_of(path: Path) -> str:
     """Return the name of the adapter in a file: letters, digits and underscores."""
     stem = path.stem if path.suffix.lower() in _SUFFIXES else path.name
+    stem = path.absolute().parent.name if stem in _IN_FOLDERS else stem
     name = re.sub(r"\W+", "_", stem).strip("_") or "adapter"
     return name if name.isidentifier() else f"adapter_{name}"
 
 
-def _find_kind(path: Path, shapes: Mapping[str, tuple[int, ...]], atelier: Atelier) -> str:
+def _find_kind(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], copies: ConvertedCopies, atelier: Atelier
+) -> str:
     """Return the id of the kind of adapter that a file holds, by the shapes of its tensors."""
     found = [
         spec.id for spec in atelier.adapter_kinds.specs() if _recognizes(spec.id, shapes, atelier)
@@ -52,6 +97,9 @@ def _find_kind(path: Path, shapes: Mapping[str, tuple[int, ...]], atelier: Ateli
         raise ModelFileError(f"{path}: several plugins read it: {' and '.join(found)}")
     if found:
         return found[0]
+    imported = explain_other_format(path, atelier, copies)
+    if imported is not None:
+        raise ModelFileError(f"{path}: {imported}")
     other = find_other_kind(shapes)
     if other is not None:
         raise ModelFileError(
@@ -60,7 +108,7 @@ def _find_kind(path: Path, shapes: Mapping[str, tuple[int, ...]], atelier: Ateli
         )
     raise ModelFileError(
         f"{path}: is not a LoRA: none of its {len(shapes)} tensors is a low-rank change. "
-        "`latelier import` reads models and IP-Adapters; an adapter is named by its folder"
+        "`latelier import` reads models, ControlNets and others; an adapter is named by its folder"
     )
 
 

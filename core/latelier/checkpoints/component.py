@@ -48,10 +48,10 @@ class Component:
     kind: Kind
     id: str
     version: str
-    module: Any
+    module: Any = field(repr=False)
     weights_sha256: str | None = None
     assets_sha256: Mapping[str, str] = field(default_factory=dict)
-    origin: "Origin | None" = None
+    origin: "Origin | None" = field(default=None, repr=False)
 
     @property
     def config(self) -> BaseModel:

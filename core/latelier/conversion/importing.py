@@ -60,6 +60,7 @@ class ImportReport:
         importer: full id.
         standalone_kind: the kind of a component without a model, or "adapter"; None for a model.
         components: by place.
+        inputs: names of the public inputs that an adapter adds.
         notes: what was found and decided, a line each.
     """
 
@@ -67,6 +68,7 @@ class ImportReport:
     importer: str
     standalone_kind: str | None
     components: Mapping[str, ImportedComponent]
+    inputs: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -138,7 +140,9 @@ def import_model(
             found.parts[place].tensors.keys() - each.module.state_dict().keys()
         )
     ]
-    return ImportReport(folder, id_, standalone_kind, described, (*found.notes, *ignored))
+    inputs = tuple(found.inputs) if standalone_kind == "adapter" else ()
+    notes = (*found.notes, *ignored)
+    return ImportReport(folder, id_, standalone_kind, described, inputs, notes)
 
 
 @dataclass(frozen=True)

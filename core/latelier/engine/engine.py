@@ -168,7 +168,9 @@ class Engine:
             admit: called with the plan before the job is queued; what it raises refuses the job.
         """
         job = self._new_job(deadline, priority, client)
-        pipe = self._pipe.with_adapter_scales(adapter_scales or {})
+        scales = adapter_scales or {}
+        _check_shared_weights(self._pipe, scales)
+        pipe = self._pipe.with_adapter_scales(scales)
         parts, plan = plan_json(pipe, request)
         admit(plan)
         return self._queue(job, parts, plan)
@@ -243,6 +245,16 @@ def _check_input_names(pipe: Pipeline) -> None:
         raise InvalidInputError(
             f"the pipeline has an input '{taken[0]}', which is an option of Engine.submit; compose "
             "it with another name for the input"
+        )
+
+
+def _check_shared_weights(pipe: Pipeline, scales: Mapping[str, float]) -> None:
+    """Refuse other scales of adapters that change weights, which all jobs share."""
+    changed = [name for name in scales if name in pipe.weight_adapters()]
+    if changed:
+        raise InvalidInputError(
+            f"the adapter '{changed[0]}' changes weights, which all jobs share; make an engine of "
+            "a view with another scale"
         )
 
 

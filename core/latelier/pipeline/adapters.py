@@ -1,6 +1,7 @@
 """Adapters of a pipeline: how they are found, checked and attached."""
 
 import math
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from latelier.checkpoints.adapter import (
     restore_adapter,
     store_adapter,
 )
-from latelier.checkpoints.adapter_files import read_adapter_file
+from latelier.checkpoints.adapter_files import explain_other_format, find_weights, read_adapter_file
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.manifests import ADAPTER_FILE, AdapterManifest, read_adapter
 from latelier.contracts.adapters import Model
@@ -45,8 +46,8 @@ class AdapterSource:
     """A folder or file that holds an adapter, and how it can be found again.
 
     Attributes:
-        name: the id of a registered adapter, or the path of the folder or file.
-        path: of the folder with its files, or of the file.
+        name: the id of a registered adapter, or the path of the folder or file as it was given.
+        path: of the folder with its files, or of the file of weights.
         version: of the distribution that registered it; None for a path.
     """
 
@@ -70,7 +71,13 @@ def find_adapter(
         PluginError: a plugin registered a folder that it does not have.
     """
     source = _locate(name, atelier)
-    return source, None if source.path.is_file() else read_adapter(source.path)
+    if source.path.is_file():
+        return source, None
+    try:
+        return source, read_adapter(source.path)
+    except ModelFileError as error:
+        reason = explain_other_format(source.path, atelier)
+        raise ModelFileError(f"{source.path}: {reason}") if reason else error from None
 
 
 def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
@@ -87,8 +94,15 @@ def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
                 raise UnknownNameError(f"{error} Nor is there such a path.") from None
     elif isinstance(name, str) and not path.exists():
         raise UnknownNameError(f"no adapter '{name}': there is no such path")
-    folder = path.parent if path.name == ADAPTER_FILE else path
-    return AdapterSource(str(folder.resolve()), folder)
+    is_manifest = path.name == ADAPTER_FILE
+    given = Path(name).parent if is_manifest else Path(name)
+    return AdapterSource(_as_path(given), find_weights(path.parent if is_manifest else path))
+
+
+def _as_path(path: Path) -> str:
+    """Return a path as it was given, in a form that is no registered name."""
+    is_plain = path.is_absolute() or str(path).startswith((".", "~"))
+    return str(path) if is_plain else f".{os.sep}{path}"
 
 
 def _is_number(value: Any) -> bool:
@@ -134,7 +148,7 @@ class Strength:
         return (-math.inf if end == steps else sigmas[end]), high
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttachedAdapter:
     """An adapter in a pipeline.
 
@@ -165,6 +179,13 @@ class AttachedAdapter:
             raise InvalidInputError.of_field(
                 "scale", f"the scale of an adapter is a number, 0 or more, not {scale!r}"
             )
+
+    def __repr__(self) -> str:
+        """Return its name, kind, strength and source in one line."""
+        at = ", ".join(f"{name}={value:g}" for name, value in vars(self.strength).items())
+        source = "memory" if self.source is None else self.source.name
+        kind = self.loaded.adapter.id
+        return f"<{type(self).__name__} {self.loaded.name}: {kind}, {at}, from {source}>"
 
     @property
     def changes_weights(self) -> bool:

@@ -32,7 +32,7 @@ from latelier.pipeline.storage.sources import Source
 P = TypeVar("P", bound="PipelineParts")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PipelineParts:
     """A first stage, a denoiser, named conditioners and a noise process that fit together.
 
@@ -79,6 +79,15 @@ class PipelineParts:
     called_denoiser: Denoiser | None = None
     rows: int | None = None
     offload: Offload | None = None
+
+    def __repr__(self) -> str:
+        """Return what it is in one line: its model, inputs, adapters and place."""
+        name = self.source.name if self.source else "of no folder"
+        adapters = ", ".join(map(repr, self.adapters.values())) or "none"
+        return (
+            f"<{type(self).__name__} {name}: inputs {', '.join(self.inputs)}; adapters {adapters}; "
+            f"{self.dtype} on {self.device}>"
+        )
 
     @property
     def first_stage(self) -> FirstStage:
@@ -228,22 +237,20 @@ class PipelineParts:
         """Return a view with other scales of attached adapters; those without one keep theirs.
 
         Raises:
-            UnknownNameError: no adapter with an input has that name.
-            InvalidInputError: a scale is not a number of 0 or more.
+            UnknownNameError: no adapter has that name.
+            InvalidInputError: a scale is no number, or below 0 for an adapter with an input.
         """
-        known = self.call_adapters()
         for name in scales:
-            if name not in known:
+            if name not in self.adapters:
                 raise UnknownNameError(
-                    f"there is no adapter '{shorten(name)}' with an input. "
-                    f"{suggestion(name, known)}"
+                    f"there is no adapter '{shorten(name)}'. {suggestion(name, self.adapters)}"
                 )
         scaled = {
             name: replace(each, strength=replace(each.strength, scale=scales[name]))
             for name, each in self.adapters.items()
             if name in scales
         }
-        return replace(self, adapters={**self.adapters, **scaled})
+        return self.with_adapters({**self.adapters, **scaled})
 
     def with_denoiser(self, denoiser: Denoiser, rows: int | None = None) -> Self:
         """Return a view for runs that call another denoiser instead of the component's module.

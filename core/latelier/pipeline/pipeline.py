@@ -42,7 +42,7 @@ def _with_keywords_of(
     return lambda method: method
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pipeline(PipelineParts):
     """The parts of a pipeline, and the verbs that run them. `compose` and `load` make pipelines.
 

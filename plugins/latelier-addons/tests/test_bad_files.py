@@ -105,6 +105,7 @@ def test_damaged_controlnets(models, tensors, import_adapter, write_file, change
         ({"order": "rbg"}, "hint_order"),
         ({"global_pooling": 1}, "option 'global_pooling': expected true or false"),
         ({"guess": "yes"}, "option 'guess': expected true or false"),
+        ({"type": "canny"}, "type: this ControlNet is no union and has one control type"),
     ],
 )
 def test_invalid_options(models, tensors, import_adapter, write_file, options, match):

@@ -262,3 +262,25 @@ def test_missing_tensors_are_always_refused(cli, unconditional, tmp_path):
     done = cli("import", "theirs", "ours", "--ignore-leftovers", "*")
     assert done.status == 2
     assert "1 missing (input_blocks.0.0.bias)" in done.err
+
+
+def test_an_adapter_file_that_is_imported_first_is_named(cli):
+    shapes = {f"image_proj.norm.{name}": (16,) for name in ("weight", "bias")}
+    shapes |= {"image_proj.proj.weight": (4 * 16, 24), "image_proj.proj.bias": (4 * 16,)}
+    widths = (32, 32, 64, 64, 128, 128, 128, 128, 128, 64, 64, 64, 32, 32, 32, 128)
+    for k, width in enumerate(widths):
+        for side in ("to_k_ip", "to_v_ip"):
+            shapes[f"ip_adapter.{2 * k + 1}.{side}.weight"] = (width, 16)
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, "a.safetensors")
+    says = "a.safetensors: is of a format that is imported first ('latelier/ip_adapter'): run "
+    command = ("generate", "a cat", "--adapter", "a.safetensors")
+    for condition in ([], ["--condition", "a=[1]"]):
+        done = cli(*command, *condition)
+        assert done.status == 2
+        assert f"{says}`latelier import a.safetensors DEST`" in done.err
+    done = cli("import", "a.safetensors", "ours")
+    assert done.out.endswith(
+        "- use it with: --adapter ./ours --condition image_vector=@FILE\nours\n"
+    )
+    (adapter,) = json.loads(cli("import", "a.safetensors", "again", "--json").out)["inputs"]
+    assert adapter == "image_vector"

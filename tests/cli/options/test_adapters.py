@@ -110,3 +110,48 @@ def test_a_saved_model_shows_its_adapter(cli, tiny_model, adapter, tmp_path):
     assert "adapter.colours.adapter.safetensors" in verified.out
     done = cli("generate", "a cat", "-m", tmp_path / "view", "--condition", "colours=[1,0,0]")
     assert done.status == 0, done.err
+
+
+def test_the_help_lists_the_conditions_of_the_named_model_and_adapters(cli, tiny_model, adapter):
+    done = cli("generate", "-m", tiny_model, "--adapter", f"{adapter}:scale=0.5", "--help")
+    assert done.status == 0, done.err
+    conditions, _, adapters = done.out.partition("Conditions of")[2].partition("Adapters:")
+    assert "class_label" in conditions
+    assert "colours: " in " ".join(adapters.split())
+    assert "the model's, 2 for" in " ".join(done.out.split())
+    done = cli("generate", "-m", "nowhere", "--adapter", "nothing", "--help")
+    assert done.status == 0
+    assert "The conditions of nowhere cannot be listed" in done.out
+    assert "no adapter 'nothing'" in " ".join(done.out.split())
+
+
+def test_a_moved_adapter_is_named_for_a_replay(cli, tiny_model, adapter):
+    command = ("generate", "a cat", "-m", tiny_model, "--adapter", adapter, "--seed", 7)
+    assert cli(*command, "--condition", "colours=[1, 0, 0]").status == 0
+    adapter.rename(adapter.with_name("moved"))
+    done = cli("replay", "latelier-7.png")
+    assert done.status == 2
+    assert "--adapter colours=PATH" in done.err
+    assert cli("replay", "latelier-7.png", "--adapter", "colours=moved").out == "identical\n"
+    for wrong in ("colours", "=moved", "colours="):
+        assert "is not NAME=PATH" in cli("replay", "latelier-7.png", "--adapter", wrong).err
+
+
+def test_a_forgotten_condition_is_said(cli, tiny_model, adapter):
+    done = cli("generate", "a cat", "-m", tiny_model, "--adapter", adapter)
+    assert done.status == 0
+    assert "the adapter 'colours' has no effect: its input 'colours' is missing" in done.err
+
+
+def test_an_adapter_is_shown_with_its_input(cli, adapter):
+    out = cli("models", "show", adapter).out
+    assert out.startswith(f"{adapter} is not a model: it holds an adapter alone\n")
+    assert "\ninput  colours\n" in out
+
+
+def test_a_saved_view_is_shown_with_its_scales(cli, tiny_model, adapter, tmp_path):
+    load(tiny_model, "cpu").with_adapter(adapter, 0.5, end=0.7).save(tmp_path / "view")
+    out = cli("models", "show", tmp_path / "view").out
+    assert (
+        f"adapter colours\n  scale   0.5\n  start   0.0\n  end     0.7\n  source  {adapter}" in out
+    )

@@ -33,8 +33,7 @@ def choose_importer(
     if name is not None:
         found = [_make_importer(name, registry)]
     else:
-        every = [_make_importer(spec.id, registry) for spec in registry.specs()]
-        found = [each for each in every if _recognizes(*each, source)]
+        found = find_importers(source, atelier)
     if not found:
         raise ModelFileError(f"{source.path}: {identify(source)}")
     if len(found) > 1:
@@ -47,6 +46,16 @@ def choose_importer(
                 f"importer '{id_}' has no option '{option}'. {suggestion(option, importer.options)}"
             )
     return id_, importer
+
+
+def find_importers(source: ImportSource, atelier: Atelier) -> list[tuple[str, Importer]]:
+    """Return the importers that recognize a source, with their ids.
+
+    Raises:
+        ModelFileError: the file is damaged, or cannot be read.
+    """
+    every = (_make_importer(spec.id, atelier.importers) for spec in atelier.importers.specs())
+    return [each for each in every if _recognizes(*each, source)]
 
 
 def _make_importer(name: str, registry: Registry[Any]) -> tuple[str, Importer]:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ _METADATA = "lora_adapter_metadata"
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 """The files of a folder of peft."""
+
+
+def copy_config(folder: Path, destination: Path) -> None:
+    """Copy the configuration of peft, if there is one, to where a copy of its weights is."""
+    if (folder / _CONFIG).is_file():
+        shutil.copyfile(folder / _CONFIG, destination / _CONFIG)
 
 
 class PeftScales:

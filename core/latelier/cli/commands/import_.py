@@ -106,6 +106,7 @@ def _show(report: "ImportReport", as_json: bool) -> None:
                 "importer": report.importer,
                 "standalone_kind": report.standalone_kind,
                 "components": rows,
+                "inputs": list(report.inputs),
                 "notes": list(report.notes),
             }
         )
@@ -116,4 +117,7 @@ def _show(report: "ImportReport", as_json: bool) -> None:
     )
     for note in report.notes:
         show_line(f"- {note}")
+    for name in report.inputs:
+        place = report.folder if report.folder.is_absolute() else f"./{report.folder}"
+        show_line(f"- use it with: --adapter {place} --condition {name}=@FILE")
     show_line(report.folder)

@@ -76,6 +76,7 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show the components, inputs and card of a model, or a component or adapter alone."""
+    from latelier.checkpoints.manifests import read_adapter
     from latelier.cli.support.application import load_atelier
     from latelier.pipeline.storage.manifest_header import read_manifest_header
     from latelier.pipeline.storage.sources import find
@@ -93,12 +94,18 @@ def show(name: Name, as_json: AsJson = False) -> None:
         }
         about = {"name": name, "standalone_kind": kind, "folder": str(source.folder)}
         about["components"] = components
+    if kind == "adapter":
+        stored = read_adapter(source.folder)
+        about["description"] = stored.description
+        about["input"] = stored.name if stored.conditioner is not None else None
     if as_json:
         show_json(about)
     elif kind == "model":
         _show_model(about)
     else:
-        show_line(f"{name} is not a model: it holds a {kind.replace('_', ' ')} alone")
+        article = "an" if kind == "adapter" else "a"
+        show_line(f"{name} is not a model: it holds {article} {kind.replace('_', ' ')} alone")
+        show_fields([(key, about[key]) for key in ("description", "input") if about.get(key)])
         _show_components(about["components"])
 
 
@@ -141,6 +148,8 @@ def _show_model(about: dict[str, Any]) -> None:
     _show_section("inputs", inputs)
     _show_section("defaults", about["defaults"])
     _show_section("process", about["process"])
+    for adapter, strength in about["adapters"].items():
+        _show_section(f"adapter {adapter}", strength)
     for public, each in about["inputs"].items():
         _show_vocabulary(public, each["vocabulary"])
     _show_components(about["components"])

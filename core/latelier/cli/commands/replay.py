@@ -1,5 +1,6 @@
 """`latelier replay`: make a picture again and compare the two."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,14 @@ def replay(
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Name or folder of the model, if it has moved."),
+    ] = None,
+    adapters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--adapter",
+            metavar="NAME=PATH",
+            help="Where an adapter of the picture is, if it has moved. Repeatable.",
+        ),
     ] = None,
     pictures: Annotated[
         list[Path] | None,
@@ -62,6 +71,7 @@ def replay(
     report = replay_picture(
         picture,
         model=model,
+        adapters=read_places(adapters or []),
         pictures=pictures or (),
         device=device,
         anyway=anyway,
@@ -74,6 +84,23 @@ def replay(
     else:
         _show(report, paths)
     raise typer.Exit(1 if report.verdict == "different" else 0)
+
+
+def read_places(texts: Sequence[str]) -> dict[str, str]:
+    """Return name -> path of 'NAME=PATH'.
+
+    Raises:
+        InvalidInputError: a text is not NAME=PATH, or repeats a name.
+    """
+    from latelier.contracts.errors import InvalidInputError
+
+    places: dict[str, str] = {}
+    for text in texts:
+        name, _, place = text.partition("=")
+        if not (name and place) or name in places:
+            raise InvalidInputError(f"--adapter: '{text}' is not NAME=PATH, or is repeated")
+        places[name] = place
+    return places
 
 
 def _to_json(report: "ReplayReport", paths: list[Path]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from latelier.contracts.errors import InvalidInputError, LatelierError
+from latelier.contracts.errors import InvalidInputError, LatelierError, ModelFileError
 from latelier.contracts.frozen import Frozen, validate
 
 if TYPE_CHECKING:
@@ -68,10 +68,17 @@ def read_adapters(texts: Sequence[str], atelier: "Atelier") -> list[AdapterReque
     return requests
 
 
-def adapter_inputs(atelier: "Atelier") -> dict[str, tuple[str, type[BaseModel] | None] | str]:
-    """Return (input, class) of each registered adapter, or the error text if it is unreadable."""
+def adapter_inputs(
+    names: Sequence[str], atelier: "Atelier"
+) -> dict[str, tuple[str, type[BaseModel] | None] | str]:
+    """Return (input, class) of each adapter, or the error text if it is unreadable.
+
+    Args:
+        names: values of --adapter.
+        atelier: where adapters are registered.
+    """
     found: dict[str, tuple[str, type[BaseModel] | None] | str] = {}
-    for name in atelier.adapters.names():
+    for name in names:
         try:
             request = _read(name, atelier)
         except LatelierError as error:
@@ -79,6 +86,22 @@ def adapter_inputs(atelier: "Atelier") -> dict[str, tuple[str, type[BaseModel] |
         else:
             found[name] = (request.input or NO_INPUT, request.input_class)
     return found
+
+
+def check_formats(adapters: Sequence[AdapterRequest], atelier: "Atelier") -> None:
+    """Check that no adapter is a file or folder which must be imported first.
+
+    Raises:
+        ModelFileError: one is; says how to import it.
+    """
+    from latelier.checkpoints.adapter_files import explain_other_format
+    from latelier.pipeline.adapters import find_adapter
+
+    for each in adapters:
+        path = find_adapter(each.name, atelier)[0].path
+        reason = explain_other_format(path, atelier)
+        if reason is not None:
+            raise ModelFileError(f"{path}: {reason}")
 
 
 def attach_adapters(pipeline: "Pipeline", adapters: Sequence[AdapterRequest]) -> "Pipeline":

@@ -1,5 +1,6 @@
 """The help, arguments, errors and interrupts of `latelier generate`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +15,8 @@ from latelier.contracts.errors import InvalidInputError, LatelierError
 from latelier.pipeline.storage.manifest_header import read_manifest_header
 from latelier.pipeline.storage.sources import DEFAULT_MODEL, find
 
+_ARGUMENTS = "latelier.arguments"
+
 
 class GenerateCommand(DocumentedCommand):
     """A command whose help shows the model's defaults and lists what is installed."""
@@ -26,6 +29,7 @@ class GenerateCommand(DocumentedCommand):
         Raises:
             InvalidInputError: there is more than one argument.
         """
+        ctx.meta[_ARGUMENTS] = list(args)  # --help is shown before they are parsed
         rest = super().parse_args(ctx, args)
         if ctx.args:
             prompt = " ".join([ctx.params["prompt"], *ctx.args])
@@ -44,17 +48,23 @@ class GenerateCommand(DocumentedCommand):
             raise KeyboardInterrupt(*(interrupt.args or ["nothing written"])) from None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options with the defaults of the default model; no weights are read."""
-        for name, value in _model_defaults(DEFAULT_MODEL).items():
+        """Write the options with the defaults of the model; no weights are read."""
+        model, _ = self._read_names(ctx)
+        for name, value in _model_defaults(model).items():
             option: Any = next(each for each in self.params if each.name == name)
-            model_default = f"the model's, {value} for {DEFAULT_MODEL}"
+            model_default = f"the model's, {value} for {model}"
             option.help = option_help(request_fields()[name], model_default)
         super().format_options(ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the conditions, adapters, samplers, schedules, guidance rules and accelerations."""
         super().format_epilog(ctx, formatter)
-        _write_choices(formatter, DEFAULT_MODEL)
+        _write_choices(formatter, *self._read_names(ctx))
+
+    def _read_names(self, ctx: Any) -> tuple[str, list[str]]:
+        """Return the model and the adapters that are named beside --help."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(ctx.meta.get(_ARGUMENTS, ())))
+        return given.get("model") or DEFAULT_MODEL, given.get("adapter") or []
 
 
 def _model_defaults(model: str) -> dict[str, str]:
@@ -66,8 +76,8 @@ def _model_defaults(model: str) -> dict[str, str]:
     return {name: _describe_default(value) for name, value in defaults if value is not None}
 
 
-def _write_choices(formatter: Any, model: str) -> None:
-    """Write the conditions of `model`, and the registered names."""
+def _write_choices(formatter: Any, model: str, named: Sequence[str]) -> None:
+    """Write the conditions of `model`, those of adapters, and the registered names."""
     try:
         atelier = load_atelier()
     except LatelierError as error:
@@ -76,12 +86,14 @@ def _write_choices(formatter: Any, model: str) -> None:
         return
     try:
         schemas = input_schemas(read_manifest_header(find(model).folder), atelier)
-    except LatelierError:
+    except LatelierError as error:
         schemas = {}
+        formatter.write_paragraph()
+        formatter.write_text(f"The conditions of {model} cannot be listed: {error}")
     if schemas:
         with formatter.section(f"Conditions of {model}"):
             formatter.write_dl([(name, describe_input(each)) for name, each in schemas.items()])
-    adapters = adapter_inputs(atelier)
+    adapters = adapter_inputs([*atelier.adapters.names(), *named], atelier)
     if adapters:
         with formatter.section("Adapters"):
             formatter.write_dl([(name, _describe_adapter(it)) for name, it in adapters.items()])

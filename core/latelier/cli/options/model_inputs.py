@@ -53,9 +53,10 @@ def read_model_inputs(
         ModelFileError: the model's files are damaged.
         InvalidInputError: a value is invalid.
     """
+    from latelier.cli.options.adapters import check_formats
     from latelier.cli.options.conditions import check_inputs, read_conditions, read_references
     from latelier.cli.support.schemas import input_classes, reference_input
-    from latelier.contracts.errors import InvalidInputError
+    from latelier.contracts.errors import InvalidInputError, UnknownNameError
     from latelier.pipeline.storage.manifest_header import read_manifest_header
     from latelier.pipeline.storage.sources import find
 
@@ -71,7 +72,11 @@ def read_model_inputs(
                 "the adapter's with :input=NAME"
             )
         classes[each.input] = each.input_class
-    inputs = read_conditions(texts, classes)
+    try:
+        inputs = read_conditions(texts, classes)
+    except UnknownNameError:
+        check_formats([each for each in adapters if each.input is None], atelier)
+        raise
     if prompt is not None:
         if PROMPT not in classes:
             takes = f"but {', '.join(classes)}: --condition" if classes else "nor any other input"

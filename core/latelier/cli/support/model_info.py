@@ -58,6 +58,10 @@ def describe_model(
         },
         "defaults": header.defaults.model_dump(mode="json"),
         "process": header.process,
+        "adapters": {
+            name: {"scale": each.scale, "start": each.start, "end": each.end, "source": each.source}
+            for name, each in header.adapters.items()
+        },
         "components": {
             place: describe_component(stored, folder)
             for place, stored in header.components().items()

@@ -1,6 +1,6 @@
 """Making a picture again from its provenance, and finding what differs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,9 @@ from PIL import Image
 from latelier._version import __version__
 from latelier.checkpoints.component import Component
 from latelier.contracts.errors import InvalidInputError, ModelFileError, UnknownNameError
+from latelier.contracts.messages import suggestion
 from latelier.diffusion.fixed_rows import FixedRows
+from latelier.io.user_folders import expand_home
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.kernel.registry import Registry
@@ -23,7 +25,12 @@ from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.plan import make_plan
 from latelier.pipeline.provenance import describe_machine
 from latelier.pipeline.replay import differences
-from latelier.pipeline.replay.record import ComponentRecord, Record, read_record
+from latelier.pipeline.replay.record import (
+    AdapterRecord,
+    ComponentRecord,
+    Record,
+    read_record,
+)
 from latelier.pipeline.run import encode_inputs, sample
 from latelier.provenance.pixels import pixel_hash
 
@@ -56,6 +63,7 @@ def replay(
     path: str | Path,
     *,
     model: str | Path | None = None,
+    adapters: Mapping[str, str | Path] | None = None,
     pictures: Sequence[str | Path] = (),
     device: str = "auto",
     anyway: bool = False,
@@ -66,6 +74,8 @@ def replay(
     Args:
         path: a picture that latelier wrote.
         model: where the model is now; by default where the provenance has it.
+        adapters: where adapters are now, by name; by default where the provenance has them, or in
+            the folder of the picture.
         pictures: files of the pictures that its run started from, such as init_image, where they
             are too large for it.
         device: 'auto' is the device that the picture was made on, if it is here.
@@ -75,7 +85,8 @@ def replay(
     Raises:
         InvalidInputError: no picture, no provenance, or one that cannot be followed; a picture that
             the run started from is neither in the file nor given.
-        UnknownNameError: the model is not where it was.
+        UnknownNameError: the model or an adapter is not where it was; or the picture has no adapter
+            of a name.
         ModelFileError: a plugin is missing, or plugins, weights or configurations have changed;
             says which.
     """
@@ -85,7 +96,7 @@ def replay(
     _check_plugins(path, record, atelier, anyway=anyway)
     _check_functions(path, record, atelier)
     pipeline = _load(path, record, model, device, atelier)
-    pipeline = _with_recorded_adapters(path, record, pipeline)
+    pipeline = _with_recorded_adapters(path, record, pipeline, adapters or {})
     of_components = list(_compare_components(record, pipeline))
     if of_components and not anyway:
         raise ModelFileError(
@@ -179,23 +190,51 @@ def _load(
         return load(name, "auto", precision, **options, atelier=atelier)
 
 
-def _with_recorded_adapters(path: Path, record: Record, pipeline: Pipeline) -> Pipeline:
-    """Return the pipeline with the adapters that the run used, at their scales."""
+def _with_recorded_adapters(
+    path: Path, record: Record, pipeline: Pipeline, places: Mapping[str, str | Path]
+) -> Pipeline:
+    """Return the pipeline with the adapters that the run used, at their scales.
+
+    places: where they are now, by name.
+    """
+    for name in places:
+        if name not in record.adapters:
+            raise UnknownNameError(
+                f"{path}: has no adapter '{name}'. {suggestion(name, record.adapters)}"
+            )
     pipeline = pipeline.without_unused_adapters(record.adapters)
     kept = {}
     for name, each in pipeline.adapters.items():
-        if name in record.adapters:
+        if name in record.adapters and name not in places:
             with _name_adapter(path, name):
                 kept[name] = replace(each, strength=record.adapters[name].strength)
     pipeline = pipeline.with_adapters(kept)
     for name, used in record.adapters.items():
         if name in kept:
             continue
-        if used.source is None:
-            raise InvalidInputError(f"{path}: its adapter '{name}' had not been saved")
+        source = places.get(name) or _find_adapter(path, name, used)
         with _name_adapter(path, name):
-            pipeline = pipeline.with_adapter(used.source, **vars(used.strength), as_=name)
+            pipeline = pipeline.with_adapter(source, **vars(used.strength), as_=name)
     return pipeline
+
+
+def _find_adapter(path: Path, name: str, used: AdapterRecord) -> str | Path:
+    """Return where an adapter is: registered, where it was, or in the folder of the picture."""
+    if used.source is None:
+        raise InvalidInputError(
+            f"{path}: its adapter '{name}' had not been saved; name its place with "
+            f"--adapter {name}=PATH"
+        )
+    if used.version is not None:
+        return used.source
+    recorded = expand_home(used.source)
+    found = next((each for each in (recorded, path.parent / recorded.name) if each.exists()), None)
+    if found is None:
+        raise UnknownNameError(
+            f"{path}: its adapter '{name}' is neither at '{used.source}' nor in the folder of the "
+            f"picture; name its place with --adapter {name}=PATH"
+        )
+    return found
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from latelier.contracts.importing import Imported, ImportedPart, ImportSource
 from latelier.contracts.messages import suggestion
 
 from latelier_addons.controlnet.config import ControlNetConfig
-from latelier_addons.controlnet.layout import is_controlnet, rename
+from latelier_addons.controlnet.layout import is_controlnet, rename, select_own
 from latelier_addons.controlnet.shapes import config_from_shapes
 from latelier_addons.families import name_family
 from latelier_addons.published import is_of_class, read_name, read_published_config, read_tensors
@@ -58,7 +58,8 @@ class ControlNetImporter:
         tensors = read_tensors(source)
         _refuse_kin(source, tensors)
         names = rename(tensors)
-        state = {names[name]: tensor for name, tensor in tensors.items()}
+        own = select_own(tensors)
+        state = {names[name]: tensors[name] for name in own}
         published = read_published_config(source, _CLASSES)
         shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
         guess = require_bool("guess", source.options.get("guess", False))
@@ -67,6 +68,13 @@ class ControlNetImporter:
         except ModelFileError as error:
             raise ModelFileError(f"{source.path}: {error}") from None
         notes = []
+        if len(own) < len(tensors):
+            notes.append("the model that the file holds too is left out")
+        if "union" not in fields and "type" in source.options:
+            raise InvalidConfigError(
+                f"{source.path}: type: this ControlNet is no union and has one control type; "
+                "leave the option out"
+            )
         if "union" in fields:
             fields["union"]["type"] = _read_type(source, fields["union"]["types"])
             notes.append(f"its hints are of control type {fields['union']['type']}")

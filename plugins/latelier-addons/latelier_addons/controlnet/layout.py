@@ -59,6 +59,12 @@ def rename(names: Iterable[str]) -> dict[str, str]:
     }
 
 
+def select_own(names: Iterable[str]) -> list[str]:
+    """Return the names that are of the ControlNet in a file, which may hold a whole model too."""
+    found = list(names)
+    return [name for name in found if name.startswith(_PREFIX)] or found
+
+
 def _from_diffusers(name: str, per_level: int, last_hint: int) -> str:
     """Return the original name of a tensor of diffusers.
 

@@ -89,7 +89,8 @@ class ClipTextConditioner(Conditioner[ClipTextConfig]):
 
     def check(self, value: Text, /) -> Sequence[str]:
         """Return warnings about marks in a prompt that are read as words."""
-        return find_unsupported(value.text, self.config.prompt_syntax)
+        words = () if self._vocabulary is None else self._vocabulary.words
+        return find_unsupported(value.text, self.config.prompt_syntax, words)
 
     def prepare(self, inputs: Sequence[Text], _geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return what `encode_texts` or, with a syntax for prompts, `encode_prompts` does.

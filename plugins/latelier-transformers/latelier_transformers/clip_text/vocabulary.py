@@ -28,6 +28,7 @@ class ClipVocabulary:
     Attributes:
         files: vocab.json and merges.txt, and added_tokens.json if there are words that textual
             inversion added (token -> id, for ids after those of vocab.json).
+        words: the added tokens, in lower case, as texts are.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -126,6 +127,7 @@ class ClipVocabulary:
             if number != expected:
                 raise ValueError(f"the id of '{token}' is {number}, expected {expected}")
             self._ids[token] = number
+        self.words = frozenset(map(str.lower, added))
         self._tokens_of = {number: _following(token, added) for token, number in added.items()}
 
 

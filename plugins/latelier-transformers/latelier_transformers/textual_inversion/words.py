@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latelier_transformers.clip_pair_text.conditioner import ClipPairTextConditioner
 from latelier_transformers.clip_text.conditioner import ClipTextConditioner
-from latelier_transformers.textual_inversion.reading import Embedding
+from latelier_transformers.textual_inversion.reading import ENCODERS, Embedding
 
 
 def with_words(
@@ -25,12 +25,28 @@ def with_words(
         InvalidConfigError: the conditioner has no tokenizer, or it cannot take a word.
     """
     if isinstance(conditioner, ClipTextConditioner):
+        _check_alone(conditioner, words)
         return _extend(conditioner, words)
     clip_l, clip_g = (
         _extend(encoder, {word: _pick(word, embedding, name) for word, embedding in words.items()})
         for name, encoder in (("clip_l", conditioner.clip_l), ("clip_g", conditioner.clip_g))
     )
     return conditioner.with_encoders(clip_l, clip_g)
+
+
+def _check_alone(conditioner: ClipTextConditioner, words: Mapping[str, Embedding]) -> None:
+    """Refuse an embedding of a pair of encoders for one that is none of Stable Diffusion XL's.
+
+    The refiner of SDXL has the second alone.
+    """
+    width = conditioner.config.hidden_size
+    for word, embedding in words.items():
+        if len(embedding) > 1 and ENCODERS.get(width) != "clip_g":
+            found = ", ".join(f"{name} {each.shape[1]}" for name, each in embedding.items())
+            raise CompatibilityError(
+                f"the embedding of '{word}' is of a pair of text encoders ({found}), as those of "
+                f"Stable Diffusion XL, and the model has one, of width {width}"
+            )
 
 
 def _pick(word: str, embedding: Embedding, encoder: str) -> Embedding:

@@ -28,6 +28,10 @@ from latelier_transformers.clip_text.prompts.comfyui import parse, split
         ("[red]", [("[red]", 1)]),
         ("a BREAK b", [("a BREAK b", 1)]),
         ("(red", [("(red", 1)]),
+        ("a embedding:my_st, b", [("a my_st, b", 1)]),
+        ("(embedding:toy.pt:1.2)", [("toy", 1.2)]),
+        ("(embedding:toy)", [("toy", 1.1)]),
+        ("an embedding: a", [("an embedding: a", 1)]),
         ("((red)", [("(red", 1.1)]),
         ("red) (cat)", [("red) (cat)", 1)]),  # nothing is a group after a bracket too many
         (r"\(red\)", [("(red)", 1)]),

@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from latelier_transformers.clip_text.conditioner import ClipTextConditioner
 from latelier_transformers.clip_text.inputs import ClipTextConfig
+from latelier_transformers.textual_inversion.words import with_words
 
 GEOMETRY = PictureGeometry((64, 64), (16, 16))
 LONG = "a red cat in the sea the dog in a red sea"  # 12 tokens, 10 fit
@@ -162,7 +163,9 @@ def test_a_prompt_of_too_many_chunks_is_an_error(new):
         ("a1111", "[cat:dog:0.5]", ["'[cat:dog:0.5]' changes no words from step to step"]),
         ("a1111", "[cat|dog] AND a", ["'[cat|dog]' changes no", "'AND' is read as words"]),
         ("comfyui", "a [cat:dog:0.5]", []),
-        ("comfyui", "embedding:toy BREAK", ["'embedding:toy' is read", "'BREAK' is read"]),
+        ("a1111", "a embedding:toy, b", ["'embedding:toy' is read as words: attach the file"]),
+        ("comfyui", "embedding:toy BREAK", ["'BREAK' is read", "'embedding:toy' names no embed"]),
+        ("comfyui", "(embedding:toy.pt:1.2)", ["'embedding:toy.pt' names no embedding"]),
         ("plain", "<lora:style:0.8> AND [a|b]", []),
     ],
 )
@@ -171,6 +174,16 @@ def test_marks_that_are_not_followed_give_a_warning(new, syntax, prompt, warning
     assert len(found) == len(warnings)
     for warning, start in zip(found, warnings, strict=True):
         assert warning.startswith(start)
+
+
+def test_an_embedding_of_comfyui_is_its_word(new):
+    words = {"Toy": {"clip_l": torch.ones(2, 16)}}
+    view = with_words(new(prompt_syntax="comfyui"), words)
+    assert not view.check(Text(text="a (embedding:toy:1.2), embedding:Toy.pt"))
+    found, expected = (
+        view.encode([prompt]).stream.tokens for prompt in ("a (embedding:toy:1.2)", "a (toy:1.2)")
+    )
+    assert torch.equal(found, expected)
 
 
 def test_half_precision_stays(new):

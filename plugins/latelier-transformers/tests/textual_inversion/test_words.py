@@ -159,6 +159,20 @@ def test_an_embedding_of_one_encoder_does_not_fit_a_pair(pair):
         with_words(pair, {"<x>": {"clip_l": vectors(1)}})
 
 
+def test_an_embedding_of_a_pair_does_not_fit_one_encoder(clip):
+    both = {"clip_l": vectors(1), "clip_g": vectors(1, 1280)}
+    message = r"of a pair of text encoders \(clip_l 16, clip_g 1280\), .* has one, of width 16"
+    with pytest.raises(CompatibilityError, match=message):
+        with_words(clip, {"<x>": both})
+
+
+def test_the_refiner_has_the_second_encoder_of_a_pair(new_clip, clip_tokenizer):
+    refiner = new_clip(hidden_size=1280, num_attention_heads=2)
+    refiner.set_assets(clip_tokenizer)
+    view = with_words(refiner, {"<x>": {"clip_l": vectors(1, 768), "clip_g": vectors(1, 1280)}})
+    assert torch.equal(view.state_dict()[TABLE][-1:], vectors(1, 1280))
+
+
 def test_a_conditioner_needs_a_tokenizer(new_clip):
     with pytest.raises(InvalidConfigError, match="has no tokenizer"):
         with_words(new_clip(), {"x": {"clip_l": vectors(1)}})

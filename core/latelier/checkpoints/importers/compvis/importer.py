@@ -21,6 +21,7 @@ from latelier.checkpoints.importers.compvis.tensors import (
     EMA,
     FIRST_STAGE,
     UNET,
+    has_controlnet,
     replace_with_ema,
     strip_prefix,
 )
@@ -101,9 +102,10 @@ class CompVis:
     options = frozenset({"null_class", "num_classes", PROMPT_SYNTAX, IGNORE_LEFTOVERS})
 
     def recognizes(self, source: ImportSource, /) -> bool:
-        """Return whether there is a YAML with a model of named classes."""
+        """Return whether there is a YAML with a model of named classes, and no ControlNet."""
         model = (source.config or {}).get("model")
-        return isinstance(model, Mapping) and "target" in model
+        has_target = isinstance(model, Mapping) and "target" in model
+        return has_target and not has_controlnet(source.shapes())
 
     def read(self, source: ImportSource, /) -> Imported:
         """Return the model that the YAML describes.

@@ -1,6 +1,6 @@
 """Selecting the tensors of one part of a checkpoint. Pure functions of dictionaries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ UNET = "model.diffusion_model."
 FIRST_STAGE = "first_stage_model."
 COND_STAGE = "cond_stage_model."
 EMA = "model_ema."
+CONTROL = "control_model."
 
 BUFFERS = frozenset(
     {
@@ -39,6 +40,11 @@ BUFFERS = frozenset(
     }
 )
 """Tensors of a checkpoint that are not weights: tables of the schedule, and counters."""
+
+
+def has_controlnet(names: Iterable[str]) -> bool:
+    """Return whether a file is of a ControlNet: the first published ones hold their model too."""
+    return any(name.startswith(CONTROL) for name in names)
 
 
 def strip_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

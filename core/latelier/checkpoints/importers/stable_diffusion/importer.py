@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latelier.checkpoints.importers.clip import PROMPT_SYNTAX
 from latelier.checkpoints.importers.compvis.importer import CompVis
-from latelier.checkpoints.importers.compvis.tensors import COND_STAGE
+from latelier.checkpoints.importers.compvis.tensors import COND_STAGE, has_controlnet
 from latelier.checkpoints.importers.fit import IGNORE_LEFTOVERS
 from latelier.checkpoints.importers.stable_diffusion.published import (
     is_stable_diffusion,
@@ -32,8 +32,11 @@ class StableDiffusion:
     options = frozenset({"prediction", "use_ema", *_PASSED_ON})
 
     def recognizes(self, source: ImportSource, /) -> bool:
-        """Return whether the source has no YAML, and its shapes are those of version 1 or 2."""
-        return source.config is None and is_stable_diffusion(source.shapes())
+        """Return whether it has no YAML and the shapes of version 1 or 2, without a ControlNet."""
+        if source.config is not None:
+            return False
+        shapes = source.shapes()
+        return is_stable_diffusion(shapes) and not has_controlnet(shapes)
 
     def read(self, source: ImportSource, /) -> Imported:
         """Return the model.

@@ -2,8 +2,10 @@
 
 (text) has 1.1 times the weight around it, and (text:1.3) the weight 1.3, whatever is around it. A
 backslash makes the next round bracket literal. A bracket that is not closed is literal too.
+embedding:NAME is the word NAME of textual inversion, also with the ending of its file.
 """
 
+import re
 from collections.abc import Iterator
 
 from latelier_transformers.clip_text.prompts.prompt import (
@@ -17,6 +19,9 @@ from latelier_transformers.clip_text.prompts.prompt import (
 
 LONG_SEGMENT = 8
 """A segment of so many tokens may be divided between two chunks; a shorter one stays whole."""
+
+EMBEDDING = re.compile(r"\bembedding:([^\s,:()]+?)(?:\.(?:safetensors|pt|bin))?(?=[\s,:()]|$)")
+"""Names a word of textual inversion."""
 
 _ESCAPES = {r"\)": "\0\1", r"\(": "\0\2"}
 """Literal brackets, and what stands for them while brackets are matched."""
@@ -35,7 +40,7 @@ def parse(prompt: str) -> list[Segment]:
     while waiting:
         text, weight, is_nested = waiting.pop()
         if not is_nested:
-            segments.append(Segment(_unescape(text), weight))
+            segments.append(Segment(EMBEDDING.sub(r"\1", _unescape(text)), weight))
             continue
         groups = [_open_group(group, weight) for group in _split_groups(text)]
         waiting += reversed(groups)
