@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.tradeoff.cost import format_costs, measure_costs
+from benchmarks.tradeoff.cost import HEAD, format_cost, measure_costs
 from benchmarks.tradeoff.evaluations import configure_real, results_file
 from benchmarks.tradeoff.phases import list_phases
 from benchmarks.tradeoff.report import write_report
@@ -35,7 +35,7 @@ def main() -> None:
             parser.error(f"--share: expected a number in 0..1, got {arguments.share:g}")
         study = study.rehearse(arguments.share)
     if arguments.dry_run:
-        print(format_costs(list(measure_costs(study))))
+        show_costs(study)
         return
     open_study(study)
     try:
@@ -45,6 +45,16 @@ def main() -> None:
         sys.exit(130)
     except BlockingIOError:
         sys.exit(f"{study.out}: another process runs the study there")
+
+
+def show_costs(study: Study) -> None:
+    """Print the cost of each part of the study, and the hours of all."""
+    hours = 0.0
+    print(HEAD)
+    for cost in measure_costs(study):
+        print(format_cost(cost), flush=True)
+        hours += cost.hours
+    print(f"hours of all: {hours:.2f}")
 
 
 def run(study: Study) -> None:

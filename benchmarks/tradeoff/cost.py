@@ -11,13 +11,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import latelier
-from benchmarks.tradeoff.models import (
-    MODELS,
-    Model,
+from benchmarks.tradeoff.configs import (
     configure_denoiser,
     configure_first_stage,
     first_stage_folder,
 )
+from benchmarks.tradeoff.models import MODELS, Model
 from benchmarks.tradeoff.study import MEASURED, PROGRESS_STEPS, SAMPLING_STEPS, Study
 from benchmarks.tradeoff.training import store_latents, write_identity
 from latelier.checkpoints.component import save_component
@@ -125,16 +124,17 @@ def _measure_steps(trial: Trial, first: int) -> tuple[float, float]:
     return counter.get_total_flops(), seconds / taken
 
 
-def format_costs(costs: list[Cost]) -> str:
-    """Return a table of the costs, and their sum."""
-    lines = [
-        f"{'':24}{'parameters':>12}{'batch':>7}{'GFLOP/step':>12}{'GFLOP/s':>9}{'ms/step':>9}"
-        f"{'steps':>11}{'hours':>7}"
-    ]
-    lines += [
-        f"{each.name:24}{each.parameters:>12,}{each.batch:>7}{each.flops / 1e9:>12.2f}"
-        f"{each.flops / each.seconds / 1e9:>9.0f}{1000 * each.seconds:>9.2f}"
-        f"{each.steps:>11,}{each.hours:>7.2f}"
-        for each in costs
-    ]
-    return "\n".join([*lines, f"{'all':24}{sum(each.hours for each in costs):>67.2f}"])
+HEAD = (
+    f"{'':24}{'parameters':>12}{'batch':>7}{'GFLOP/step':>12}{'GFLOP/s':>9}{'ms/step':>9}"
+    f"{'steps':>11}{'hours':>7}"
+)
+"""Head of the table of costs."""
+
+
+def format_cost(cost: Cost) -> str:
+    """Return a row of the table."""
+    return (
+        f"{cost.name:24}{cost.parameters:>12,}{cost.batch:>7}{cost.flops / 1e9:>12.2f}"
+        f"{cost.flops / cost.seconds / 1e9:>9.0f}{1000 * cost.seconds:>9.2f}"
+        f"{cost.steps:>11,}{cost.hours:>7.2f}"
+    )

@@ -76,6 +76,7 @@ def label_ends(axes: Any, ends: Sequence[tuple[str, float, float, str]], x: floa
         ends: text, the end in data units, and colour.
         x: of all texts, in data units.
     """
+    axes.autoscale_view()  # sets limits that are not set yet
     scale = axes.transScale + axes.transLimits
     heights = [float(scale.transform((x, end[2]))[1]) for end in ends]
     order = sorted(range(len(ends)), key=heights.__getitem__)
@@ -93,20 +94,10 @@ def label_ends(axes: Any, ends: Sequence[tuple[str, float, float, str]], x: floa
         )
 
 
-_OFFSETS = [
-    (7, 0),
-    (6, 8),
-    (6, -8),
-    (0, 10),
-    (0, -10),
-    (-7, 0),
-    (-6, 8),
-    (-6, -8),
-    (12, 16),
-    (12, -16),
-    (0, 18),
-    (0, -18),
-]
+_OFFSETS = (
+    (7, 0), (6, 8), (6, -8), (0, 10), (0, -10), (-7, 0), (-6, 8), (-6, -8),
+    (12, 16), (12, -16), (0, 18), (0, -18),
+)  # fmt: skip
 """Places of a label around its point, in points, the best first."""
 
 
@@ -120,28 +111,32 @@ def label_points(
         labels: text, the points that it may stand beside, the best first, and colour.
     """
     axes.figure.draw_without_rendering()  # gives the axes their place
-    drawn = [_fill(axes.transData.transform(line.get_xydata())) for line in axes.lines]
+    lines = [_fill(axes.transData.transform(line.get_xydata())) for line in axes.lines]
     covered: list[Any] = []
     for text, points, color in labels:
-        tried = [(point, offset) for point in points for offset in _OFFSETS]
-        for point, (x, y) in tried:
-            side = "left" if x > 0 else "right" if x < 0 else "center"
-            label = axes.annotate(
-                text,
-                point,
-                (x, y),
-                textcoords="offset points",
-                ha=side,
-                va="center",
-                color=color,
-            )
-            box = label.get_window_extent()
-            is_free = not any(box.overlaps(other) for other in covered)
-            if is_free and not any(box.count_contains(line) for line in drawn):
-                break
-            if (point, (x, y)) != tried[-1]:
-                label.remove()
-        covered.append(box)
+        tried = [
+            _annotate(axes, text, point, offset, color) for point in points for offset in _OFFSETS
+        ]
+        boxes = [each.get_window_extent() for each in tried]
+        free = (
+            number
+            for number, box in enumerate(boxes)
+            if not any(map(box.overlaps, covered)) and not any(map(box.count_contains, lines))
+        )
+        chosen = next(free, 0)
+        covered.append(boxes[chosen])
+        for number, each in enumerate(tried):
+            if number != chosen:
+                each.remove()
+
+
+def _annotate(
+    axes: Any, text: str, point: tuple[float, float], offset: tuple[int, int], color: str
+) -> Any:
+    """Write a text beside a point, on the side of the offset."""
+    side = "left" if offset[0] > 0 else "right" if offset[0] < 0 else "center"
+    place: dict[str, Any] = {"textcoords": "offset points", "ha": side, "va": "center"}
+    return axes.annotate(text, point, offset, color=color, **place)
 
 
 def _fill(points: NDArray[np.float64]) -> NDArray[np.float64]:

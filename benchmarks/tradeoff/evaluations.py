@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 import latelier
-from benchmarks.tradeoff.models import LENGTH, Model, configure_denoiser
+from benchmarks.tradeoff.configs import LENGTH, configure_denoiser
+from benchmarks.tradeoff.models import Model
 from benchmarks.tradeoff.study import (
     KEPT,
     PROGRESS_STEPS,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.tradeoff.configs import configure_denoiser, first_stage_folder
 from benchmarks.tradeoff.evaluations import (
     configure_pictures,
     configure_real,
@@ -20,7 +21,7 @@ from benchmarks.tradeoff.evaluations import (
     reference_file,
     results_file,
 )
-from benchmarks.tradeoff.models import MODELS, Model, configure_denoiser, first_stage_folder
+from benchmarks.tradeoff.models import MODELS, Model
 from benchmarks.tradeoff.study import MEASURED, Study
 from benchmarks.tradeoff.throughput import BATCH, measure_throughput, throughput_file
 from benchmarks.tradeoff.training import make_denoiser, make_first_stage

@@ -18,7 +18,7 @@ from benchmarks.tradeoff.results import Estimate, ModelResult, Results
 from benchmarks.tradeoff.study import SAMPLING_STEPS
 
 DISTANCE = "Fréchet distance of scene features (lower is better)"
-NAMED = "Pictures whose class the detector names, %"
+NAMED = "Pictures whose object the detector names, %"
 
 _SMALL: dict[str, Any] = {"color": SOFT, "fontsize": 8, "textcoords": "offset points"}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from benchmarks.tradeoff.configs import configure_denoiser
 from benchmarks.tradeoff.evaluations import (
     configure_pictures,
     configure_real,
@@ -13,7 +14,7 @@ from benchmarks.tradeoff.evaluations import (
     list_points,
     results_file,
 )
-from benchmarks.tradeoff.models import MODELS, Model, configure_denoiser
+from benchmarks.tradeoff.models import MODELS, Model
 from benchmarks.tradeoff.study import MEASURED, PROGRESS_STEPS, Study
 from benchmarks.tradeoff.throughput import throughput_file
 from latelier.checkpoints.io.json_files import read_json_object

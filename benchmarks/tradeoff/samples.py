@@ -5,13 +5,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.tradeoff.configs import configure_denoiser
 from benchmarks.tradeoff.evaluations import (
     configure_pictures,
     configure_real,
     list_points,
     results_file,
 )
-from benchmarks.tradeoff.models import MODELS, configure_denoiser
+from benchmarks.tradeoff.models import MODELS
 from benchmarks.tradeoff.study import KEPT, MEASURED, Study
 from latelier.data.contact_sheet import draw_contact_sheet
 from latelier.evaluation.run.folder import PICTURES

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 
 import latelier
-from benchmarks.tradeoff.models import (
-    Model,
+from benchmarks.tradeoff.configs import (
     configure_denoiser,
     configure_first_stage,
     first_stage_folder,
 )
+from benchmarks.tradeoff.models import Model
 from benchmarks.tradeoff.study import SCENES, TRAINING_SEED, Study
 from latelier.checkpoints.component import new_component, save_component
 from latelier.data.emoji_scenes import SceneConfig

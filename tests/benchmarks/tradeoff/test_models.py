@@ -7,13 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import latelier
-from benchmarks.tradeoff.models import (
-    MODELS,
-    SIDE,
-    Model,
-    configure_denoiser,
-    configure_first_stage,
-)
+from benchmarks.tradeoff.configs import configure_denoiser, configure_first_stage
+from benchmarks.tradeoff.models import MODELS, SIDE, Model
 from benchmarks.tradeoff.study import Study
 from latelier.checkpoints.component import new_component
 from latelier.contracts.condition import Condition

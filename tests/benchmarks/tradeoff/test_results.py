@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.tradeoff.configs import configure_denoiser
 from benchmarks.tradeoff.drawing import spread
 from benchmarks.tradeoff.evaluations import (
     configure_pictures,
@@ -14,7 +15,7 @@ from benchmarks.tradeoff.evaluations import (
     list_points,
     results_file,
 )
-from benchmarks.tradeoff.models import MODELS, configure_denoiser
+from benchmarks.tradeoff.models import MODELS
 from benchmarks.tradeoff.plot import plot_progress, plot_throughput
 from benchmarks.tradeoff.results import Results, read_results
 from benchmarks.tradeoff.study import MEASURED, SAMPLING_STEPS, Study
