@@ -14,4 +14,4 @@ def comparison() -> Comparison:
         for name, color in (("the red model", "red"), ("the blue model", "blue"))
     )
     prompts = ["a cat", "</script><b>bold", "a dog", "a bird"]
-    return Comparison(sides, prompts, range(7, 11))
+    return Comparison(sides, prompts, range(7, 11), "Which is better?", 0)

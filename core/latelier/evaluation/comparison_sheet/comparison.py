@@ -8,8 +8,6 @@ from functools import cached_property
 
 from latelier.evaluation.comparison_sheet.sides import Side
 
-QUESTION = "Which picture is better?"
-
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -19,15 +17,15 @@ class Comparison:
         sides: the two that are compared.
         prompts: of the pairs.
         seeds: of the pairs.
-        order_seed: decides which side is on the left of each pair.
         question: that a person answers for each pair.
+        order_seed: decides which side is on the left of each pair.
     """
 
     sides: tuple[Side, Side]
     prompts: Sequence[str]
     seeds: Sequence[int]
-    order_seed: int = 0
-    question: str = QUESTION
+    question: str
+    order_seed: int
 
     @cached_property
     def left(self) -> list[int]:

@@ -109,7 +109,7 @@ def compare(
     samples = [row for row in rows for _ in range(count)]
     first, second = _make_sides(models, samples, seed, device, atelier)
     shown = [sample["prompt"] for sample in samples]
-    comparison = Comparison((first, second), shown, range(seed, seed + len(shown)), seed, question)
+    comparison = Comparison((first, second), shown, range(seed, seed + len(shown)), question, seed)
     place, _ = resolve_device(device, "auto")
     results = [measure_side(side, samples, measures, features, place) for side in (first, second)]
     _write(comparison, results, page, force=force)
