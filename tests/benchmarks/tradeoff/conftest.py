@@ -1,9 +1,19 @@
 """Results of a study whose numbers are made up."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchmarks.tradeoff.configs import configure_denoiser
+from benchmarks.tradeoff.evaluations import (
+    configure_pictures,
+    configure_real,
+    configure_reconstructions,
+    list_points,
+    results_file,
+)
 from benchmarks.tradeoff.models import MODELS, Model
 from benchmarks.tradeoff.results import (
     Estimate,
@@ -14,6 +24,13 @@ from benchmarks.tradeoff.results import (
     Results,
 )
 from benchmarks.tradeoff.study import MEASURED, SAMPLING_STEPS, Study
+from benchmarks.tradeoff.throughput import throughput_file
+from latelier.evaluation.protocol.config import EvaluationConfig
+from latelier.training.step_names import step_name
+
+NAMES = ("frechet_distance", "first_choice", "psnr", "ssim", "scene_distance")
+
+Store = Callable[[EvaluationConfig, float], None]
 
 
 @pytest.fixture
@@ -63,3 +80,34 @@ def make_point(model: Model, part: int, steps: int) -> Point:
         frechet=around(model.factor + 60 / part + 20 / steps),
         named=around(1 - 0.5 / part),
     )
+
+
+@pytest.fixture
+def store() -> Store:
+    """Write results of an evaluation whose figures all have one value."""
+
+    def store(config: EvaluationConfig, value: float) -> None:
+        figures = [{"name": name, "value": value, "low": None, "high": value + 1} for name in NAMES]
+        path = results_file(config)
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"figures": figures}))
+
+    return store
+
+
+@pytest.fixture
+def measured(study: Study, store: Store) -> Study:
+    """A study with the results of one model, whose last point is missing."""
+    model = MODELS[2]
+    snapshots = configure_denoiser(study, model).out / "snapshots"
+    snapshots.mkdir(parents=True)
+    for step in range(1, 17):
+        (snapshots / f"{step_name(step)}.safetensors").touch()
+    store(configure_real(study), 0.5)
+    store(configure_reconstructions(study, model), 2.0)
+    for step, steps in list_points(study, model, MEASURED)[:-1]:
+        store(configure_pictures(study, model, step, steps), 100 * step + steps)
+    throughput_file(study, model).write_text(
+        json.dumps({str(steps): 32 / steps for steps in SAMPLING_STEPS})
+    )
+    return study

@@ -6,49 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tradeoff.configs import configure_denoiser
 from benchmarks.tradeoff.drawing import spread
-from benchmarks.tradeoff.evaluations import (
-    configure_pictures,
-    configure_real,
-    configure_reconstructions,
-    list_points,
-    results_file,
-)
 from benchmarks.tradeoff.models import MODELS
 from benchmarks.tradeoff.plot import plot_progress, plot_throughput
 from benchmarks.tradeoff.results import Results, read_results
 from benchmarks.tradeoff.study import MEASURED, SAMPLING_STEPS, Study
 from benchmarks.tradeoff.tables import format_tables
-from benchmarks.tradeoff.throughput import throughput_file
-from latelier.evaluation.protocol.config import EvaluationConfig
-from latelier.training.step_names import step_name
-
-NAMES = ("frechet_distance", "first_choice", "psnr", "ssim", "scene_distance")
-
-
-def store(config: EvaluationConfig, value: float) -> None:
-    """Write results whose figures all have one value."""
-    figures = [{"name": name, "value": value, "low": None, "high": value + 1} for name in NAMES]
-    path = results_file(config)
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"figures": figures}))
-
-
-@pytest.fixture
-def measured(study: Study) -> Study:
-    """A study with the results of one model, whose last point is missing."""
-    model = MODELS[2]
-    snapshots = configure_denoiser(study, model).out / "snapshots"
-    snapshots.mkdir(parents=True)
-    for step in range(1, 17):
-        (snapshots / f"{step_name(step)}.safetensors").touch()
-    store(configure_real(study), 0.5)
-    store(configure_reconstructions(study, model), 2.0)
-    for step, steps in list_points(study, model, MEASURED)[:-1]:
-        store(configure_pictures(study, model, step, steps), 100 * step + steps)
-    throughput_file(study, model).write_text(json.dumps({"4": 8.0, "8": 5.5}))
-    return study
 
 
 def test_results_are_those_of_the_evaluations_that_are_over(measured: Study) -> None:
@@ -61,7 +24,7 @@ def test_results_are_those_of_the_evaluations_that_are_over(measured: Study) -> 
     assert [point.step for point in model.progress] == list(MEASURED)
     assert [point.frechet.value for point in model.progress] == [100 * k + 16 for k in MEASURED]
     assert [point.sampling_steps for point in model.sampling] == list(SAMPLING_STEPS[:-1])
-    assert model.per_second == {4: 8.0, 8: 5.5}
+    assert model.per_second == {4: 8.0, 8: 4.0, 16: 2.0, 32: 1.0, 64: 0.5}
 
 
 def test_results_are_read_as_they_were_written(results: Results) -> None:
