@@ -198,8 +198,8 @@ class TestHint(ConditionerContract):
     component = "latelier/hint"
     config = {"patch": 4}
     geometry = PictureGeometry((32, 48), (8, 12), first_stage=Halving())  # type: ignore[arg-type]
-    inputs = [picture(32, 48), picture(64, 96), {"image": picture(16, 24)}]
-    bad_inputs = [picture(48, 32), "no/such.png", {"imgae": picture(32, 48)}]
+    inputs = [picture(32, 48), picture(48, 32), {"image": picture(16, 24)}]
+    bad_inputs = ["no/such.png", {"imgae": picture(32, 48)}]
 
 
 class TestReferences(ConditionerContract):

@@ -13,7 +13,8 @@ from latelier.pipeline.planning.aspect import fit_size
         ((200, 300), 64, (384, 576)),
         ((512, 512), 64, (512, 512)),
         ((1920, 1080), 8, (680, 384)),
-        ((4000, 10), 64, (12544, 64)),
+        ((1920, 1080), 64, (576, 320)),
+        ((4000, 10), 64, None),
     ],
 )
 def test_a_fitting_size_has_the_aspect_and_about_as_many_pixels(aspect, multiple, expected):

@@ -12,8 +12,8 @@ from latelier.pipeline.request import Size
 _TOLERANCE = 0.02
 """A smaller difference of two aspects is that of sides which are rounded to multiples."""
 
-_SPREAD = 1.5
-"""A fitting size has at most this many times the pixels of another, or at least this part."""
+_SPREAD = 2
+"""A fitting size has at most this many times the pixels of another, and at least half of them."""
 
 
 def warn_of_cropping(parts: PipelineParts, inputs: Rows, size: Size) -> Iterator[str]:
@@ -25,16 +25,16 @@ def warn_of_cropping(parts: PipelineParts, inputs: Rows, size: Size) -> Iterator
                 continue
             (width, height), (w, h) = size, found
             zoom = min(w / width, h / height)
-            wide, high = fit_size(found, size, parts.size_multiple)
+            fitting = fit_size(found, size, parts.size_multiple)
+            hint = "" if fitting is None else f"; `size={fitting[0]}x{fitting[1]}` fits all of it"
             yield (
                 f"{public}: the image is {w}x{h}, the picture {width}x{height}: "
-                f"{round(width * zoom)}x{round(height * zoom)} around its centre is used; "
-                f"`size={wide}x{high}` fits all of it"
+                f"{round(width * zoom)}x{round(height * zoom)} around its centre is used{hint}"
             )
 
 
-def fit_size(aspect: Size, size: Size, multiple: int) -> Size:
-    """Return the size nearest in aspect to another, of about as many pixels as `size`.
+def fit_size(aspect: Size, size: Size, multiple: int) -> Size | None:
+    """Return the size of an aspect that has about as many pixels as `size`; None without one.
 
     Args:
         aspect: a size of the aspect.
@@ -43,16 +43,11 @@ def fit_size(aspect: Size, size: Size, multiple: int) -> Size:
     """
     ratio, pixels = aspect[0] / aspect[1], size[0] * size[1]
 
-    def rate(width: int) -> tuple[float, float]:
-        """Return how far a width is from the aspect, and from the number of pixels."""
-        height = _round_to(width / ratio, multiple)
-        share = abs(math.log(width * height / pixels))
-        return max(_difference((width, height), aspect), _TOLERANCE / 2), share
-
     middle = math.sqrt(pixels * ratio)
     low, high = (_round_to(middle * factor, multiple) for factor in (_SPREAD**-0.5, _SPREAD**0.5))
-    width = min(range(low, high + 1, multiple), key=rate)
-    return width, _round_to(width / ratio, multiple)
+    sizes = [(each, _round_to(each / ratio, multiple)) for each in range(low, high + 1, multiple)]
+    fitting = [each for each in sizes if _difference(each, aspect) <= _TOLERANCE]
+    return min(fitting, key=lambda each: abs(math.log(each[0] * each[1] / pixels)), default=None)
 
 
 def _find_cropped(
