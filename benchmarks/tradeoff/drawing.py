@@ -55,10 +55,10 @@ def make_figure(panels: int) -> tuple[Any, Sequence[Any]]:
 
 
 def use_plain_numbers(axis: Any) -> None:
-    """Write the ticks of a logarithmic axis as plain numbers, those at 1, 2 and 5."""
+    """Write the ticks of a logarithmic axis as plain numbers, few enough for two decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
