@@ -12,9 +12,10 @@ from latelier.evaluation.protocol.data import EvaluationData
 from latelier.evaluation.samples.files import FileSamples
 
 
-def open_files(folder, count, **fields) -> FileSamples:
+def open_files(folder, count, side=None, **fields) -> FileSamples:
     data = EvaluationData(path=folder, **fields)
-    return FileSamples(open_manifest(folder), data, count)
+    size = None if side is None else (side, side)
+    return FileSamples(open_manifest(folder), data, count, size)
 
 
 def test_a_picture_of_the_right_size_is_itself(paint):
@@ -38,7 +39,7 @@ def test_fewer_samples_are_spread_evenly(paint):
 def test_a_picture_is_resized_in_whole_precision_not_as_jpeg_decoders_scale(paint):
     folder = paint("a", "0.jpg", size=(64, 64))
 
-    image = open_files(folder, 1, size=(16, 16), resize="bicubic").read(0, {"image"})["image"]
+    image = open_files(folder, 1, side=16, resize="bicubic").read(0, {"image"})["image"]
 
     with Image.open(folder / "0.jpg") as picture:
         expected = picture.resize((16, 16), Image.Resampling.BICUBIC)
@@ -49,7 +50,7 @@ def test_a_picture_is_resized_in_whole_precision_not_as_jpeg_decoders_scale(pain
 def test_the_crop_is_the_middle_or_the_whole(paint, crop, box):
     folder = paint("a", "0.png", size=(32, 16))
 
-    image = open_files(folder, 1, size=(8, 8), crop=crop).read(0, {"image"})["image"]
+    image = open_files(folder, 1, side=8, crop=crop).read(0, {"image"})["image"]
 
     with Image.open(folder / "0.png") as picture:
         expected = picture.resize((8, 8), Image.Resampling.LANCZOS, box)
@@ -65,7 +66,7 @@ def test_pictures_of_several_sizes_need_a_size(paint):
     assert samples.size == (16, 16)
     with pytest.raises(DataError, match=r"1\.png is 20 x 16 pixels and the first picture 16 x 16"):
         samples.read(1, {"image"})
-    assert open_files(folder, 2, size=8).read(1, {"image"})["image"].shape == (3, 8, 8)
+    assert open_files(folder, 2, side=8).read(1, {"image"})["image"].shape == (3, 8, 8)
 
 
 def test_a_damaged_picture_is_unusable(paint):
@@ -82,7 +83,7 @@ def test_captions_and_classes_need_no_picture(paint):
     (folder / "manifest.jsonl").write_text(json.dumps(record))
     (folder / "0.png").write_bytes(b"damaged")
 
-    sample = open_files(folder, 1, size=16).read(0, {"prompt", "class_label"})
+    sample = open_files(folder, 1, side=16).read(0, {"prompt", "class_label"})
 
     assert sample["prompt"] == "a cat"
     assert sample["class_label"] == 3

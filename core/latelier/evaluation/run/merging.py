@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 from latelier.contracts.errors import EvaluationError
 from latelier.evaluation.protocol.config import read_evaluation
 from latelier.evaluation.records.chunk import list_chunks
 from latelier.evaluation.report.results import Results
-from latelier.evaluation.run.evaluation import prepare_evaluation
 from latelier.evaluation.run.folder import (
     CHUNKS,
     CONFIG,
@@ -35,7 +35,7 @@ def merge_runs(parts: Sequence[Path], out: Path, resources: Resources) -> Result
         check_same(read_facts(part), facts, str(part))
     config = read_evaluation(parts[0] / CONFIG, {"out": str(out)})
     stored = {path.name for part in parts for path in list_chunks(part / CHUNKS)}
-    count = prepare_evaluation(config, resources.atelier).chunk_count
+    count = ceil(facts["pictures"] / facts["chunk_size"])
     missing = count - len(stored)
     if missing:
         raise EvaluationError(f"{missing} of {count} chunks are in none of the parts")

@@ -28,7 +28,7 @@ class FileSamples:
     """Some of the pictures of a data set, spread evenly over it, in its order."""
 
     def __init__(
-        self, manifest: Manifest, data: EvaluationData, count: int, size: Size | None = None
+        self, manifest: Manifest, data: EvaluationData, count: int, size: Size | None
     ) -> None:
         """Create the samples.
 
@@ -36,7 +36,7 @@ class FileSamples:
             manifest: of the data set.
             data: how pictures are shown, and captions are chosen.
             count: number of samples; at most that of the manifest.
-            size: of the pictures where `data` does not name one; None: all must have one size.
+            size: width and height that pictures are resized to; None: all must have one size.
 
         Raises:
             DataError: the size of the first picture is needed, and cannot be read.
@@ -47,8 +47,8 @@ class FileSamples:
         config = DataConfig(path=data.path, captions=data.captions)
         self._source = ManifestSource(manifest, places, config)
         self._data = data
-        self._is_resized = data.size is not None or size is not None
-        self.size = _to_pair(data.size) or size or self._first_size()
+        self._is_resized = size is not None
+        self.size = size or self._first_size()
         self.facts: Mapping[str, Any] = {
             "source": f"manifest {hashlib.sha256(manifest.lines).hexdigest()}",
             "records": len(manifest),
@@ -112,10 +112,6 @@ class FileSamples:
             except UnusableError as error:
                 fault = f"{manifest[int(member)].name}: {error}"
         raise DataError(f"{self.name}: no picture can be read, such as {fault}")
-
-
-def _to_pair(size: int | Size | None) -> Size | None:
-    return (size, size) if isinstance(size, int) else size
 
 
 def _times(size: Size) -> str:

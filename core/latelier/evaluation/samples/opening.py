@@ -52,7 +52,7 @@ def open_samples(
         InvalidConfigError: the number of built-in scenes is missing.
         DataError: the data set is missing, empty or damaged, or has fewer samples or no such field.
     """
-    size = (data.size, data.size) if isinstance(data.size, int) else data.size or size
+    size = _size_of(data) or size
     if not fields and count is not None and size is not None:
         return Indices(count, size)
     samples = _open_scenes(data, count) if data.path is None else _open_files(data, count, size)
@@ -73,10 +73,11 @@ def open_paired_samples(
         raise InvalidConfigError(
             "data.dataset: the originals of pictures are files; name their folder as data.path"
         )
-    pictures = _open_files(data.model_copy(update={"path": task.path, "root": None}), count, None)
+    size = _size_of(data)
+    pictures = _open_files(data.model_copy(update={"path": task.path, "root": None}), count, size)
     originals = None
     if data.path is not None:
-        originals = _open_files(data, None, None)
+        originals = _open_files(data, None, size)
         if originals.size != pictures.size:
             raise DataError(
                 f"the pictures of {pictures.name} have {_times(pictures.size)} pixels and the "
@@ -106,6 +107,10 @@ def _open_files(data: EvaluationData, count: int | None, size: Size | None) -> F
             f"set pictures to {len(manifest)} or fewer"
         )
     return FileSamples(manifest, data, count or len(manifest), size)
+
+
+def _size_of(data: EvaluationData) -> Size | None:
+    return (data.size, data.size) if isinstance(data.size, int) else data.size
 
 
 def _times(size: Size) -> str:
