@@ -1,1 +1,1 @@
-"""Measures of models: reconstruction, prompt following, and the error of samplers."""
+"""Measures of models and pictures: by protocols, of built-in scenes, and of samplers."""

@@ -43,10 +43,10 @@ def test_a_run_shows_its_figures_and_writes_them(cli, protocol, tmp_path):
     assert stored["pictures"] == 4
 
 
-def test_killed_in_a_chunk_and_resumed_by_two_processes_is_the_same(protocol, tmp_path):
-    whole = subprocess.run([*COMMAND, protocol, "--out", "whole"], cwd=tmp_path, check=True)
-    assert whole.returncode == 0
-    killed = subprocess.Popen([*COMMAND, protocol, "--processes", "2"], cwd=tmp_path)
+def test_killed_in_a_chunk_and_resumed_by_two_processes_is_the_same(cli, protocol, tmp_path):
+    assert cli("evaluate", "run", protocol, "--out", "whole").status == 0
+    options = ["--processes", "2", "--set", "reference=whole/reference.safetensors"]
+    killed = subprocess.Popen([*COMMAND, protocol, *options], cwd=tmp_path)
     chunks = tmp_path / "run" / "chunks"
     end = time.monotonic() + 120
     while not (chunks.is_dir() and any(chunks.glob("chunk-*"))):
@@ -57,7 +57,7 @@ def test_killed_in_a_chunk_and_resumed_by_two_processes_is_the_same(protocol, tm
     killed.wait()
     assert not (tmp_path / "run" / "results.json").exists()
 
-    subprocess.run([*COMMAND, protocol, "--processes", "2"], cwd=tmp_path, check=True)
+    subprocess.run([*COMMAND, protocol, *options], cwd=tmp_path, check=True)
 
     first, second = (tmp_path / name / "results.json" for name in ("whole", "run"))
     assert first.read_bytes() == second.read_bytes()
@@ -67,7 +67,8 @@ def test_killed_in_a_chunk_and_resumed_by_two_processes_is_the_same(protocol, tm
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_one_line_that_says_what_is_stored(protocol, tmp_path):
-    command = [*COMMAND, protocol, "--processes", "2", "--pictures", "2000"]
+    options = ["--processes", "2", "--pictures", "2000", "--set", "measures=[psnr]"]
+    command = [*COMMAND, protocol, *options]
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     chunks = tmp_path / "run" / "chunks"
     end = time.monotonic() + 120
