@@ -64,7 +64,7 @@ CASES = {
     "a negative guidance": (["generate", "x", "MODEL", "--guidance", "-1"], "scale"),
     "a size in words": (["generate", "x", "MODEL", "--size", "large"], "WIDTHxHEIGHT"),
     "a size with a hole": (["generate", "x", "MODEL", "--size", "16x"], "WIDTHxHEIGHT"),
-    "a size of nothing": (["generate", "x", "MODEL", "--size", "0"], "multiple of 4"),
+    "a size of nothing": (["generate", "x", "MODEL", "--size", "0"], "multiple of 2"),
     "a size that does not fit": (["generate", "x", "MODEL", "--size", "17"], "the nearest is 16"),
     "a size beyond all memory": (
         ["generate", "x", "MODEL", "--size", "100000000"],
@@ -75,8 +75,8 @@ CASES = {
         "--window: expected a number or WIDTHxHEIGHT, got 'small'",
     ),
     "a window that does not fit": (
-        ["generate", "x", "MODEL", "--window", "10"],
-        "--window: the width 10 is not a multiple of 4",
+        ["generate", "x", "MODEL", "--window", "11"],
+        "--window: the width 11 is not a multiple of 2",
     ),
     "too much overlap": (
         ["generate", "x", "MODEL", "--window", "8", "--overlap", "1"],

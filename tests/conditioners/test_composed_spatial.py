@@ -217,7 +217,7 @@ def test_it_works_in_half_precision(compose_spatial):
         ({"init_image": IMAGE, "mask": HOLE[1:]}, "mask: is 24x15, and `init_image` 24x16"),
         ({"mask": HOLE}, "mask: needs `init_image`, which is missing"),
         ({"semantic_map": MAP + 1}, r"labels that this model does not know: 5 \("),
-        ({"semantic_map": MAP[:15]}, "15 is not a multiple of 4"),
+        ({"semantic_map": MAP[:15]}, "15 is not a multiple of 2"),
     ],
 )
 def test_invalid_requests_are_refused(compose_spatial, request_fields, message):

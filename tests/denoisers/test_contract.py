@@ -36,6 +36,10 @@ class TestUNet(DenoiserContract):
     }
 
 
+class TestUNetOfOddSizes(TestUNet):
+    size = (7, 5)
+
+
 class TestUNetWithoutConditions(TestUNet):
     config = {name: value for name, value in TestUNet.config.items() if name not in CONDITIONS}
 

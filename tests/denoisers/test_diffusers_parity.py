@@ -101,11 +101,12 @@ def agree(
     options: dict[str, Any],
     theirs: Any,
     added: dict[str, Tensor] | None = None,
+    size: tuple[int, int] = (16, 24),
     **call: Any,
 ) -> None:
     """Compare ours of these options with theirs on one call.
 
-    added: weights that only theirs has. call: further arguments of theirs.
+    added: weights that only theirs has. size: of the latents. call: further arguments of theirs.
     """
     values: dict[str, Any] = {
         "in_channels": 4,
@@ -119,9 +120,9 @@ def agree(
     assert isinstance(ours, UNet)
     theirs.load_state_dict({**translated(ours), **(added or {})})
     generator = torch.Generator().manual_seed(3)
-    x, t = torch.randn(2, 4, 16, 24, generator=generator), torch.tensor([17.0, 803.0])
+    x, t = torch.randn(2, 4, *size, generator=generator), torch.tensor([17.0, 803.0])
     spatial = {
-        name: torch.randn(2, channels, 16, 24, generator=generator)
+        name: torch.randn(2, channels, *size, generator=generator)
         for name, channels in ours.config.spatial.items()
     }
     streams = {"text": Stream(call["encoder_hidden_states"])} if ours.config.streams else {}
@@ -183,13 +184,22 @@ WITH_A_CONTEXT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 """Options of ours and of theirs; in this class their attention_head_dim means the heads."""
 
 
+SIZES_OF_LATENTS = [(16, 24), (65, 37)]
+"""Of pictures of 192 x 128 and of 296 x 520 pixels, whose sides are odd at most levels."""
+
+
+@pytest.mark.parametrize("size", SIZES_OF_LATENTS)
 @pytest.mark.parametrize(
     ("options", "their_options"), WITH_A_CONTEXT.values(), ids=WITH_A_CONTEXT.keys()
 )
 def test_a_model_with_a_context_equals_diffusers(
-    filled: Callable[..., nn.Module], options: dict[str, Any], their_options: dict[str, Any]
+    filled: Callable[..., nn.Module],
+    options: dict[str, Any],
+    their_options: dict[str, Any],
+    size: tuple[int, int],
 ) -> None:
-    agree(filled, {**CONTEXT, **options}, theirs_with_a_context(**their_options), **TEXT)
+    theirs = theirs_with_a_context(**their_options)
+    agree(filled, {**CONTEXT, **options}, theirs, size=size, **TEXT)
 
 
 CONTEXT: dict[str, Any] = {
@@ -245,12 +255,14 @@ SDXL: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
 """Options of ours and of theirs, and the count of numbers that say how a picture was cut."""
 
 
+@pytest.mark.parametrize("size", SIZES_OF_LATENTS)
 @pytest.mark.parametrize(("options", "their_options", "count"), SDXL.values(), ids=SDXL.keys())
 def test_sdxl_equals_diffusers(
     filled: Callable[..., nn.Module],
     options: dict[str, Any],
     their_options: dict[str, Any],
     count: int,
+    size: tuple[int, int],
 ) -> None:
     theirs = theirs_with_a_context(
         use_linear_projection=True,
@@ -269,7 +281,7 @@ def test_sdxl_equals_diffusers(
         **options,
     }
     added = {"text_embeds": POOLED, "time_ids": NUMBERS[:, :count]}
-    agree(filled, ours, theirs, added_cond_kwargs=added, **TEXT)
+    agree(filled, ours, theirs, size=size, added_cond_kwargs=added, **TEXT)
 
 
 WITHOUT_A_CONTEXT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -54,6 +54,7 @@ def test_a_new_model_predicts_zero() -> None:
     assert model(draw(2, 4, 8, 8), torch.tensor([1.0, 900.0]), text).abs().max() == 0
 
 
+@pytest.mark.parametrize("size", [(8, 12), (7, 13), (1, 3)])
 @pytest.mark.parametrize(
     "options",
     [
@@ -67,12 +68,12 @@ def test_a_new_model_predicts_zero() -> None:
     ],
 )
 def test_the_prediction_has_the_size_of_x_and_depends_on_every_input(
-    small_unet: Any, options: dict[str, Any]
+    small_unet: Any, options: dict[str, Any], size: tuple[int, int]
 ) -> None:
     model = small_unet(**options)
-    x, t = draw(2, 4, 8, 12), torch.tensor([10.0, 700.0])
+    x, t = draw(2, 4, *size), torch.tensor([10.0, 700.0])
     y = model(x, t, Condition())
-    assert y.shape == (2, model.config.out_channels, 8, 12)
+    assert y.shape == (2, model.config.out_channels, *size)
     assert (model(x, t + 50, Condition()) - y).abs().amax() > 1e-4
     assert (model(x + 0.1, t, Condition()) - y).abs().amax() > 1e-3
 

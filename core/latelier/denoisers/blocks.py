@@ -14,11 +14,14 @@ from latelier.nn.packed import Conv2d, Linear
 Resampling = Literal["up", "down"]
 
 
-def resample(x: Tensor, direction: Resampling | None) -> Tensor:
-    """Return x at twice its size (nearest), at half of it (mean of 2 x 2), or unchanged."""
+def resample(x: Tensor, direction: Resampling | None, ctx: ForwardContext) -> Tensor:
+    """Return x at the size above (nearest), at half of its own (mean of 2 x 2), or unchanged.
+
+    Half of an odd side is rounded up, as it is by a convolution of stride 2.
+    """
     if direction == "up":
-        return interpolate(x, scale_factor=2.0, mode="nearest")
-    return avg_pool2d(x, 2) if direction == "down" else x
+        return interpolate(x, size=ctx.size_above, mode="nearest")
+    return avg_pool2d(x, 2, ceil_mode=True) if direction == "down" else x
 
 
 class ResBlockConfig(Protocol):
@@ -83,7 +86,7 @@ class ResBlock(ContextLayer):
         """Return (B, C_out, h, w), h and w resampled."""
         norm_in, silu, conv_in = self.in_layers
         norm_out, *rest = self.out_layers
-        h = conv_in(resample(silu(norm_in(x)), self.resampling))
+        h = conv_in(resample(silu(norm_in(x)), self.resampling, ctx))
         emb = self.emb_layers(ctx.emb)[:, :, None, None]  # (B, C_out or 2 * C_out, 1, 1)
         if self.scale_shift:
             scale, shift = emb.chunk(2, dim=1)
@@ -92,31 +95,31 @@ class ResBlock(ContextLayer):
             h = norm_out(h + emb)
         for layer in rest:
             h = layer(h)
-        return self.skip_connection(resample(x, self.resampling)) + h
+        return self.skip_connection(resample(x, self.resampling, ctx)) + h
 
 
 class Downsample(nn.Module):
-    """Halves the size, by a convolution of stride 2 or by the mean."""
+    """Halves the size by a convolution of stride 2 or by the mean."""
 
     def __init__(self, channels: int, conv: bool) -> None:
         super().__init__()
-        self.op = Conv2d(channels, channels, 3, 2, 1) if conv else nn.AvgPool2d(2)
+        self.op = Conv2d(channels, channels, 3, 2, 1) if conv else nn.AvgPool2d(2, ceil_mode=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, h / 2, w / 2)."""
+        """Return (B, C, h / 2, w / 2), rounded up."""
         return self.op(x)
 
 
-class Upsample(nn.Module):
-    """Doubles the size by nearest neighbours, then convolves."""
+class Upsample(ContextLayer):
+    """Returns to the size above by nearest neighbours, then convolves."""
 
     def __init__(self, channels: int, conv: bool) -> None:
         super().__init__()
         self.conv = Conv2d(channels, channels, 3, padding=1) if conv else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, 2 h, 2 w)."""
-        return self.conv(resample(x, "up"))
+    def forward(self, x: Tensor, ctx: ForwardContext) -> Tensor:
+        """Return (B, C, H, W), the size above."""
+        return self.conv(resample(x, "up", ctx))
 
 
 class Block(ContextLayer, nn.ModuleList):
@@ -140,7 +143,7 @@ def build_downsample(config: UNetConfig, channels: int) -> nn.Module:
 
 
 def build_upsample(config: UNetConfig, channels: int) -> nn.Module:
-    """Return the layer that doubles the resolution."""
+    """Return the layer that undoes a halving of the resolution."""
     if config.resblock_updown:
         return ResBlock(config, channels, channels, "up")
     return Upsample(channels, config.conv_resample)

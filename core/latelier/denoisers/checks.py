@@ -61,9 +61,10 @@ def check_input(x: Tensor, t: Tensor, spec: CallSpec) -> None:
     multiple = spec.size_multiple
     fits = x.ndim == 4 and x.shape[1] == spec.latent_channels
     if not fits or x.shape[2] % multiple or x.shape[3] % multiple:
+        sides = f", h and w multiples of {multiple}" if multiple > 1 else ""
         raise InvalidInputError(
             f"x has the shape {tuple(x.shape)}; this denoiser takes "
-            f"(B, {spec.latent_channels}, h, w), h and w multiples of {multiple}"
+            f"(B, {spec.latent_channels}, h, w){sides}"
         )
     if t.shape != x.shape[:1]:
         raise InvalidInputError(f"t has the shape {tuple(t.shape)}; it must be ({len(x)},)")

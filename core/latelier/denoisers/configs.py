@@ -204,11 +204,6 @@ class UNetConfig(ConditionedConfig):
         return "middle_block.1"
 
     @property
-    def size_multiple(self) -> int:
-        """Sides of x must be multiples of this: each level but the last halves them."""
-        return int(2 ** (len(self.channel_mult) - 1))
-
-    @property
     def widths(self) -> list[int]:
         """Channels at each level, full resolution first."""
         return [multiple * self.model_channels for multiple in self.channel_mult]

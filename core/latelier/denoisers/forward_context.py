@@ -46,6 +46,8 @@ class ForwardContext:
         context: of the cross-attentions; None where no stream is active.
         adapters: the cross-attentions attend to these too.
         control: the caller's.
+        size_above: (h, w) of the level above, to which the upsampling of a block returns; None
+            where there is none.
     """
 
     t: Tensor
@@ -53,6 +55,7 @@ class ForwardContext:
     context: Context | None = None
     adapters: tuple[ActiveAdapter, ...] = ()
     control: Control = field(default_factory=Control)
+    size_above: tuple[int, int] | None = None
 
     @property
     def has_context(self) -> bool:

@@ -1,6 +1,7 @@
 """The UNet of latent diffusion, whose state dict has the names of the published checkpoints."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -24,7 +25,7 @@ class UNetEncoder(ConditionedDenoiser[UNetConfig]):
     """The way down of a UNet: the timestep embedding, the input blocks and the middle block.
 
     Input blocks lead down through the levels of `channel_mult`, each at half the resolution of the
-    one before.
+    one before, rounded up.
 
     Attributes:
         skip_channels: of each input block's output.
@@ -129,16 +130,18 @@ class UNet(UNetEncoder):
     ) -> Tensor:
         """Return the features after some input blocks, `inner`, and the output blocks that answer.
 
-        An output block answers the input block whose output it takes as its skip connection.
+        An output block answers the input block whose output it takes as its skip connection, and
+        has features of the size that this block was given.
         """
-        skips: list[Tensor] = []
+        skips, sizes = list[Tensor](), list[tuple[int, int]]()
         for i in indices:
+            sizes.append((h.shape[2], h.shape[3]))
             h = self.input_blocks[i](h, ctx)  # (B, C_level, h / 2^level, w / 2^level)
             skips.append(ctx.add_residual(f"skips.{i}", h))
         h = inner(h)
         for i in reversed(indices):
             h = torch.cat([h, skips.pop()], dim=1)
-            h = self.output_blocks[-1 - i](h, ctx)
+            h = self.output_blocks[-1 - i](h, replace(ctx, size_above=sizes.pop()))
         return h
 
 

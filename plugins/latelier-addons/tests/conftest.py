@@ -196,8 +196,17 @@ def pixels() -> Tensor:
 
 
 @pytest.fixture(scope="session")
-def cells(pixels: Tensor) -> Tensor:
+def to_cells() -> Callable[[Tensor], Tensor]:
+    """Make of hints what the hint conditioner makes of them."""
+
+    def make(pixels: Tensor) -> Tensor:
+        cells = nn.functional.pixel_unshuffle(pixels, 8)
+        return nn.functional.pad(cells, (0, 0, 0, 0, 0, 1), value=1.0)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cells(pixels: Tensor, to_cells: Callable[[Tensor], Tensor]) -> Tensor:
     """The same hints as the hint conditioner gives them."""
-    return nn.functional.pad(
-        nn.functional.pixel_unshuffle(pixels, 8), (0, 0, 0, 0, 0, 1), value=1.0
-    )
+    return to_cells(pixels)

@@ -33,6 +33,10 @@ class TestControlNet(_Residuals):
     streams = {"text": 6}
 
 
+class TestControlNetOfOddSizes(TestControlNet):
+    size = (5, 7)
+
+
 class TestUnion(_Residuals):
     component = "latelier-addons/controlnet"
     config = {
@@ -71,3 +75,7 @@ class TestLightT2IAdapter(_Residuals):
 class TestT2IAdapterOfSDXL(_Residuals):
     component = "latelier-addons/t2i_adapter"
     config = {"variant": "full_xl", "widths": (8, 8, 12, 12), "num_res_blocks": 1}
+
+
+class TestT2IAdapterOfSDXLAtOddSizes(TestT2IAdapterOfSDXL):
+    size = (7, 9)

@@ -74,6 +74,16 @@ def test_windows_of_large_pictures_see_their_part(pipe, folders, edges):
     assert found != pixels(view, canny=Image.new("L", (128, 64)), size=(128, 64), window=64)
 
 
+@pytest.mark.parametrize("name", ["canny", "sketch"])
+def test_sides_are_multiples_of_8(pipe, folders, edges, name):
+    """Latents of 9 x 5, in one piece and in windows of 5 x 5."""
+    view, hint, size = pipe.with_adapter(folders / name), edges.resize((72, 40)), (72, 40)
+    whole = pixels(view, **{name: hint}, size=size)
+    assert whole != pixels(view, size=size)
+    cut = pixels(view, **{name: hint}, size=size, window=40)
+    assert cut != pixels(view, size=size, window=40)
+
+
 def test_a_hint_of_another_aspect_is_cropped_and_replayed(pipe, folders, edges, tmp_path, caplog):
     """Windows cut the cropped hint."""
     pipe.save(tmp_path / "model")

@@ -215,11 +215,11 @@ CASES = {
     "no mask": ({"init_image": sized(16, 16), "mask": "gone.png"}, "'mask.0': no image can be"),
     "an empty list": ({"init_image": []}, "'init_image'"),
     "not a multiple": (
-        {"init_image": sized(18, 16)},
-        "init_image: the width 18 is not a multiple of 4.*the nearest is 16, and with a `size`",
+        {"init_image": sized(17, 16)},
+        "init_image: the width 17 is not a multiple of 2.*the nearest is 16, and with a `size`",
     ),
     "nor the height": ({"init_image": sized(16, 21)}, "the height 21 .*the nearest is 20"),
-    "a size that does not fit": ({"init_image": sized(16, 16), "size": 18}, "size: the width 18"),
+    "a size that does not fit": ({"init_image": sized(16, 16), "size": 17}, "size: the width 17"),
     "a mask of another size": (
         {"init_image": sized(16, 16), "mask": BLACK.resize((8, 8))},
         "mask: is 8x8, and `init_image` 16x16",

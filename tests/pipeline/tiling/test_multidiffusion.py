@@ -435,10 +435,10 @@ def test_no_gradients_are_computed(tiny):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"window": 18}, "window: the width 18 is not a multiple of 4, .* the nearest is 16$"),
-        ({"window": (16, 23)}, "window: the height 23 is not a multiple of 4, .*nearest is 24$"),
-        ({"window": 0}, "window: the width 0 .* the nearest is 4$"),
-        ({"window": -16}, "the nearest is 4$"),
+        ({"window": 17}, "window: the width 17 is not a multiple of 2, .* the nearest is 16$"),
+        ({"window": (16, 23)}, "window: the height 23 is not a multiple of 2, .*nearest is 24$"),
+        ({"window": 0}, "window: the width 0 .* the nearest is 2$"),
+        ({"window": -16}, "the nearest is 2$"),
         ({"window": (1, 2, 3)}, "'window'"),
         ({"window": 16, "overlap": 0.95}, "'overlap': .*less than or equal to 0.9"),
         ({"window": 16, "overlap": -0.1}, "'overlap': .*greater than or equal to 0"),

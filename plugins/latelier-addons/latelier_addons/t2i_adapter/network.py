@@ -7,7 +7,7 @@ from latelier.contracts.condition import Condition
 from latelier.nn.module import ConfiguredModule
 from latelier.nn.packed import Conv2d
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle, relu
+from torch.nn.functional import avg_pool2d, pad, pixel_shuffle, pixel_unshuffle, relu
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from latelier_addons.t2i_adapter.config import HINT_PATCH, T2IAdapterConfig
@@ -56,12 +56,20 @@ class T2IAdapter(ConfiguredModule[T2IAdapterConfig]):
         pixels = pixel_shuffle(hint[:, :-1], HINT_PATCH)
         if self.config.colors == 1:
             pixels = pixels.mean(dim=1, keepdim=True)
-        h, given = self.conv_in(pixel_unshuffle(pixels, self.patch)), hint[:, -1:, :1, :1]
+        h, given = self.conv_in(_unshuffle(pixels, self.patch)), hint[:, -1:, :1, :1]
         features = {}
         for block, stage in zip(self.config.blocks, self.body, strict=True):
             h = stage(h)
             features[block] = h * given
         return features
+
+
+def _unshuffle(pixels: Tensor, patch: int) -> Tensor:
+    """Return (B, C p^2, h / p, w / p), rounded up: the last pixels are repeated."""
+    missing = (-pixels.shape[3] % patch, -pixels.shape[2] % patch)
+    if any(missing):
+        pixels = pad(pixels, (0, missing[0], 0, missing[1]), mode="replicate")
+    return pixel_unshuffle(pixels, patch)
 
 
 class _Stage(nn.Module):

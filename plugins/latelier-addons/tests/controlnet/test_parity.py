@@ -44,13 +44,30 @@ def run(theirs, models, pixels, **options):
 def test_folders_of_diffusers(
     models, new_controlnet, import_adapter, pixels, cells, case, tmp_path
 ):
-    """Each residual, and what the UNet makes of them."""
     family, changes = CASES[case]
     own, theirs = models(family), new_controlnet(family, **changes)
     theirs.save_pretrained(tmp_path / "canny")
     adapter = import_adapter(tmp_path / "canny", own.ours)
     assert adapter.name == "canny"
-    found = adapter.adapter.module.residuals(own.x, own.t, own.condition, cells)
+    check_agreement(own, theirs, adapter.adapter.module, pixels, cells)
+
+
+@pytest.mark.parametrize("family", ["sd4", "xl"])
+def test_pictures_whose_sides_are_odd_multiples_of_8(
+    models, new_controlnet, import_adapter, to_cells, family, tmp_path
+):
+    own, theirs = models(family), new_controlnet(family)
+    theirs.save_pretrained(tmp_path / "canny")
+    module = import_adapter(tmp_path / "canny", own.ours).adapter.module
+    generator = torch.Generator().manual_seed(5)
+    own = replace(own, x=torch.randn(2, 4, 65, 37, generator=generator))
+    pixels = torch.rand(2, 3, 520, 296, generator=generator)
+    check_agreement(own, theirs, module, pixels, to_cells(pixels))
+
+
+def check_agreement(own, theirs, module, pixels, cells):
+    """Compare each residual, and what the UNet makes of them."""
+    found = module.residuals(own.x, own.t, own.condition, cells)
     expected = run(theirs, own, pixels)
     assert found.keys() == expected.keys()
     for block, residual in found.items():

@@ -1,6 +1,7 @@
 """T2I-Adapters against diffusers, all weights redrawn: folders, files and the original layout."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -62,6 +63,42 @@ def test_the_unet_is_steered_as_in_diffusers(
     own, theirs = models(VARIANTS[variant][0]), new_adapter(variant)
     theirs.save_pretrained(tmp_path / "sketch")
     module = import_adapter(tmp_path / "sketch", own.ours).adapter.module
+    check_agreement(own, theirs, module, pixels, cells)
+
+
+@pytest.mark.parametrize("variant", ["full", "light"])
+def test_pictures_whose_sides_are_odd_multiples_of_8(
+    models, new_adapter, import_adapter, to_cells, variant, tmp_path
+):
+    own, theirs = models(VARIANTS[variant][0]), new_adapter(variant)
+    theirs.save_pretrained(tmp_path / "sketch")
+    module = import_adapter(tmp_path / "sketch", own.ours).adapter.module
+    generator = torch.Generator().manual_seed(5)
+    own = replace(own, x=torch.randn(2, 4, 13, 9, generator=generator))
+    pixels = torch.rand(2, 3, 104, 72, generator=generator)
+    check_agreement(own, theirs, module, pixels, to_cells(pixels))
+
+
+def test_cells_of_16_pixels_repeat_the_last_ones(
+    models, new_adapter, import_adapter, to_cells, tmp_path
+):
+    """Diffusers' SDXL takes multiples of 16 alone: its adapter's features of a padded hint."""
+    own, theirs = models("xl"), new_adapter("full_xl")
+    theirs.save_pretrained(tmp_path / "sketch")
+    module = import_adapter(tmp_path / "sketch", own.ours).adapter.module
+    generator = torch.Generator().manual_seed(5)
+    own = replace(own, x=torch.randn(2, 4, 13, 9, generator=generator))
+    pixels = torch.rand(2, 3, 104, 72, generator=generator)
+    found = module.residuals(own.x, own.t, own.condition, to_cells(pixels))
+    padded = torch.nn.functional.pad(pixels, (0, 8, 0, 8), mode="replicate")
+    for residual, feature in zip(found.values(), theirs(padded), strict=True):
+        torch.testing.assert_close(residual, feature, rtol=1e-5, atol=1e-5)
+    prediction = own.ours(own.x, own.t, own.condition, Control(residuals=found))
+    assert (own.ours(own.x, own.t, own.condition) - prediction).abs().max() > 1e-3
+
+
+def check_agreement(own, theirs, module, pixels, cells):
+    """Compare each feature, and what the UNet makes of them."""
     found = module.residuals(own.x, own.t, own.condition, cells)
     features = theirs(pixels if module.config.colors == 3 else pixels.mean(1, keepdim=True))
     for residual, feature in zip(found.values(), features, strict=True):

@@ -41,7 +41,7 @@ def test_a_model_has_all_that_a_form_needs(client):
     assert list(model["inputs"]) == ["prompt", "class_label"]
     assert "cat" in json.dumps(model["inputs"]["class_label"])
     assert model["request"]["properties"]["steps"]["default"] == 20
-    assert model["size_multiple"] == 16
+    assert model["size_multiple"] == 4
     [ddim] = [each for each in model["samplers"] if each["name"] == "ddim"]
     assert ddim["options"]["properties"]["eta"]["maximum"] == 1
     assert ddim["summary"].startswith("Steady with strong guidance")
@@ -121,7 +121,7 @@ def test_a_mistake_names_its_field(client, request_, field):
     [
         ({"steps": 201}, "steps", "201 steps are above the limit of 200"),
         ({"steps": 0}, "steps", "Input should be greater than or equal to 1 (given: 0)"),
-        ({"size": [63, 64]}, "size", "the width 63 is not a multiple of 16"),
+        ({"size": [63, 64]}, "size", "the width 63 is not a multiple of 4"),
         ({"size": [4096, 4096]}, "size", "16,777,216 pixels"),
         ({"seconds": -1}, "seconds", "expected a number above 0"),
     ],

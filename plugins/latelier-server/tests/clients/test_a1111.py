@@ -227,7 +227,7 @@ def test_the_settings_of_a_picture_come_back(api):
 
 
 def test_a_mistake_is_shown(api):
-    with pytest.raises(RuntimeError, match="not a multiple of 16"):
+    with pytest.raises(RuntimeError, match="not a multiple of 4"):
         api.txt2img(prompt="a cat", width=63, height=64)
 
 

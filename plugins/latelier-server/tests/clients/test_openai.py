@@ -100,7 +100,7 @@ def test_an_edit_without_a_mask_starts_from_the_picture(api):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"prompt": "a cat", "size": "63x64"}, "not a multiple of 16"),
+        ({"prompt": "a cat", "size": "63x64"}, "not a multiple of 4"),
         ({"prompt": "a cat", "n": 11}, "above the limit of 10"),
         ({"prompt": "a cat", "extra_body": {"stepz": 3}}, "no field 'stepz'. Did you mean 'steps'"),
         ({"prompt": "a cat", "extra_body": {"init_image": "/etc/passwd"}}, "data URI"),
