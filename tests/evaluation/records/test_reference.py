@@ -15,7 +15,7 @@ FACTS = {
     "network": "net:1",
     "network_name": "net",
     "size": [64, 64],
-    "data": [{"source": "abc"}],
+    "data": [{"source": "abc", "pictures": 30}],
 }
 FEATURES = torch.randn(30, 5, generator=torch.Generator().manual_seed(0))
 
@@ -62,12 +62,19 @@ def test_a_reference_is_read_as_it_was_written(tmp_path):
 
 
 def test_data_sets_merge_into_one():
-    first, second = measure(range(10)), measure(range(10, 20), name="b", data=[{"source": "d"}])
+    first, second = (
+        measure(range(10)),
+        measure(range(10, 20), name="b", data=[{"source": "d", "pictures": 30}]),
+    )
 
     merged = first.merge(second)
 
-    assert merged.name == "pictures + b"
-    assert merged.facts["data"] == [{"source": "abc"}, {"source": "d"}]
+    assert merged.name == "b + pictures"
+    assert second.merge(first).facts == merged.facts
+    assert merged.facts["data"] == [
+        {"source": "abc", "pictures": 30},
+        {"source": "d", "pictures": 30},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +89,15 @@ def test_data_sets_merge_into_one():
 def test_what_does_not_fit_together_is_not_merged(other, message):
     with pytest.raises(DataError, match=message):
         measure(range(15)).merge(other)
+
+
+def test_a_picture_is_known_in_any_choice_of_a_data_set():
+    data = {"source": "abc", "pictures": 10, "records": 30}  # records 0, 3, 6 ...
+    third = measure(range(1, 2), data=[data])
+
+    with pytest.raises(DataError, match="a picture in common"):
+        measure(range(3, 5)).merge(third)
+    assert measure(range(2)).merge(third).count == 3
 
 
 def test_no_pictures_are_an_error():

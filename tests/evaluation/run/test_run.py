@@ -205,6 +205,18 @@ def test_parts_of_different_evaluations_are_an_error(configure, resources, tmp_p
         merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "merged", resources)
 
 
+def test_parts_are_not_merged_into_another_run(configure, resources, tmp_path):
+    config = configure()
+    run_evaluation(config, resources)
+    other = configure(out=tmp_path / "other", seed=1)
+    run_evaluation(other, resources)
+    before = read_results(other)
+
+    with pytest.raises(InvalidConfigError, match="other has another seed"):
+        merge_runs([config.out], other.out, resources)
+    assert read_results(other) == before
+
+
 def test_a_folder_that_is_no_run_is_not_merged(resources, tmp_path):
     with pytest.raises(DataError, match="is not the folder of an evaluation"):
         merge_runs([tmp_path], tmp_path / "merged", resources)

@@ -34,7 +34,8 @@ class StoredReference:
         keys: Int64 (K,), ascending: hashes of data set and index.
         limit: Most features that are kept.
         facts: JSON values: "network" (its identity), "network_name", "name" of the data, "size",
-            and "data", a list of what determines the samples, each with its "source".
+            and "data", a list of what determines the samples, each with its "source", the number
+            of "pictures" and, if there are more of them, of "records".
     """
 
     sums: FeatureSums
@@ -83,7 +84,8 @@ class StoredReference:
             raise DataError("references with a picture in common cannot be merged")
         own = self.facts["data"]
         data = [*own, *(each for each in other.facts["data"] if each not in own)]
-        names = dict.fromkeys([*self.name.split(" + "), *other.name.split(" + ")])
+        data.sort(key=json.dumps)
+        names = sorted({*self.name.split(" + "), *other.name.split(" + ")})
         facts = {**self.facts, "data": data, "name": " + ".join(names)}
         return StoredReference(self.sums + other.sums, features, keys, self.limit, facts)
 
@@ -93,13 +95,18 @@ def measure_reference(
 ) -> StoredReference:
     """Return what is known of pictures by the indices (B,) and features (B, D) of their chunks.
 
+    Args:
+        chunks: of the pictures of one data set.
+        facts: of the reference.
+        limit: most features that are kept.
+
     Raises:
         DataError: there are no pictures.
     """
-    salt = json.dumps([each["source"] for each in facts["data"]], sort_keys=True)
+    (data,) = facts["data"]
     reference: StoredReference | None = None
     for indices, features in chunks:
-        keys, kept = keep_lowest(_hash(salt, indices), features, limit)
+        keys, kept = keep_lowest(_hash(data, indices), features, limit)
         part = StoredReference(FeatureSums.from_features(features), kept, keys, limit, facts)
         reference = part if reference is None else reference.merge(part)
     if reference is None:
@@ -167,10 +174,15 @@ def read_reference(path: Path) -> StoredReference:
         ) from None
 
 
-def _hash(salt: str, indices: Tensor) -> Tensor:
-    """Return a key of each picture, int64 (B,), 0 or more."""
+def _hash(data: Mapping[str, Any], indices: Tensor) -> Tensor:
+    """Return a key of each picture, int64 (B,), 0 or more: a hash of its data set and record.
+
+    So it is the same in any choice of pictures of a data set.
+    """
+    source = json.dumps(data["source"], sort_keys=True)
+    pictures, records = data["pictures"], data.get("records", data["pictures"])
     keys = [
-        int.from_bytes(hashlib.blake2b(f"{salt}:{index}".encode(), digest_size=8).digest()) >> 1
+        hashlib.blake2b(f"{source}:{index * records // pictures}".encode(), digest_size=8).digest()
         for index in indices.tolist()
     ]
-    return torch.tensor(keys, dtype=torch.int64)
+    return torch.tensor([int.from_bytes(key) >> 1 for key in keys], dtype=torch.int64)

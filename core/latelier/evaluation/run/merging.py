@@ -31,8 +31,8 @@ def merge_runs(parts: Sequence[Path], out: Path, resources: Resources) -> Result
         EvaluationError: a chunk is in no part.
     """
     facts = read_facts(parts[0])
-    for part in parts[1:]:
-        check_same(read_facts(part), facts, str(part))
+    for folder in (*parts[1:], *([out] if (out / FACTS).is_file() else [])):
+        check_same(read_facts(folder), facts, str(folder))
     config = read_evaluation(parts[0] / CONFIG, {"out": str(out)})
     stored = {path.name for part in parts for path in list_chunks(part / CHUNKS)}
     count = ceil(facts["pictures"] / facts["chunk_size"])
