@@ -1,6 +1,5 @@
 """Both stages of a model of the study, trained by the product's own trainings."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -58,7 +57,6 @@ def store_latents(config: DenoiserTraining) -> None:
     """Encode the scenes of a denoiser's training, those that are not stored yet."""
     field, name = config.locate_first_stage()
     first_stage = load_first_stage(field, name, latelier.default_atelier())
-    first_stage = replace(first_stage, module=first_stage.module.eval())
     sources = open_training_sources(config.data, ())
     cache = make_cache(config.data, sources, first_stage, name, NO_CONDITIONS, config.precision)
     cache.write(torch.device("cpu"), 0, lambda results, _: results)
