@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from latelier.contracts.a1111_names import explain_name
 from latelier.contracts.adapters import AdapterConfig
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError
@@ -193,7 +194,8 @@ class Registry(Generic[T]):
         if kinds and self.kind not in kinds:
             uses = (_USES.get(kind, f"a {kind.replace('_', ' ')}") for kind in kinds)
             return f"'{name.lower()}' is {' and '.join(uses).format(name.lower())}"
-        return suggestion(name, self.names())
+        names = self.names()
+        return explain_name(self.kind, name, names) or suggestion(name, names)
 
 
 def _check_callable(spec: ComponentSpec, component: Any) -> None:

@@ -48,6 +48,21 @@ def test_json_has_paths_seeds_and_provenance(cli, tiny_model):
     assert (request["steps"], request["size"]) == (3, [24, 16])
 
 
+@pytest.mark.parametrize(
+    ("options", "sampler", "schedule"),
+    [
+        (["--sampler", "DPM++ 2M SDE Exponential"], "dpmpp_2m_sde", "exponential"),
+        (["--sampler", "Euler a:eta=0.5", "--schedule", "SGM Uniform"], "euler_ancestral", "model"),
+        (["--sampler", "heun Karras", "--schedule", "beta"], "heun", "beta"),
+    ],
+)
+def test_names_of_the_web_ui_are_understood(cli, tiny_model, options, sampler, schedule):
+    done = cli("generate", "a cat", "-m", tiny_model, "--seed", 3, "--json", *options)
+    request = json.loads(done.out)[0]["provenance"]["request"]
+    assert request["sampler"]["name"] == f"latelier/{sampler}"
+    assert request["schedule"]["name"] == f"latelier/{schedule}"
+
+
 def test_large_pictures_use_windows_and_tiles(cli, tiny_model, tmp_path):
     done = cli(
         *("generate", "a cat", "-m", tiny_model, "--seed", 3, "--size", "40x24", "--json"),

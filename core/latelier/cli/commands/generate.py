@@ -86,6 +86,7 @@ def generate(
     """
     from latelier.cli.options.adapters import attach_adapters, read_adapters
     from latelier.cli.options.model_inputs import check_names, read_model_inputs
+    from latelier.cli.options.sampler_names import translate_names
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import consume_with_progress
 
@@ -100,6 +101,7 @@ def generate(
     source, inputs = read_model_inputs(
         model, prompt, condition or (), atelier, adapters, reference or ()
     )
+    request = translate_names(request, atelier)
     check_names(request, atelier)
 
     # Generate. Importing `load` imports torch, which takes seconds.

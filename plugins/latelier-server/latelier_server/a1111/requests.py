@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from latelier.contracts.a1111_names import translate_sampler, translate_schedule
 from latelier.contracts.images.reading import read_picture, to_data_uri
 from latelier.contracts.options import options_model
 from latelier.kernel.registry import Registry
@@ -16,31 +17,6 @@ from latelier_server.a1111.hires import HiresPass, read_hires
 from latelier_server.a1111.only_masked import Part, has_black_cell
 from latelier_server.bodies import decode_base64
 from latelier_server.errors import field_mistake, mistake
-
-_SAMPLERS = {
-    "euler": "euler",
-    "euler a": "euler_ancestral",
-    "heun": "heun",
-    "lms": "lms",
-    "dpm2": "dpm2",
-    "dpm2 a": "dpm2_ancestral",
-    "dpm++ 2m": "dpmpp_2m",
-    "dpm++ sde": "dpmpp_sde",
-    "dpm++ 2m sde": "dpmpp_2m_sde",
-    "dpm++ 3m sde": "dpmpp_3m_sde",
-    "dpm++ 2s a": "dpmpp_2s_ancestral",
-    "ddim": "ddim",
-    "plms": "plms",
-    "unipc": "unipc",
-    "restart": "restart",
-    "lcm": "lcm",
-}
-"""A1111's name of a sampler in lower case -> ours."""
-
-_SCHEDULES: dict[str, str] = dict.fromkeys(
-    ("ddim", "normal", "sgm_uniform", "simple", "uniform"), "model"
-)
-"""A1111's names of the noise levels that a model was trained with -> ours."""
 
 _AUTOMATIC = ("", "automatic", "default")
 
@@ -180,10 +156,11 @@ def _read_picture(value: Any, field: str) -> Image.Image:
 
 def _read_sampler(fields: Mapping[str, Any], samplers: Registry[Any]) -> dict[str, Any] | None:
     """Return the sampler with those of A1111's options that it has; None for the model's own."""
-    name = _split_schedule(fields)[0]
-    if name in _AUTOMATIC:
+    name = _sampler_name(fields)
+    if name.lower() in _AUTOMATIC:
         return None
-    ours = _SAMPLERS.get(name.lower(), name.lower() if name.lower() in samplers.names() else name)
+    ours = translate_sampler(name)[0]
+    ours = ours if ours in samplers.names() else name
     options: dict[str, Any] = {"eta": read_field(fields, "eta", int | float, None)}
     if churn := read_field(fields, "s_churn", int | float, 0):
         extra = ("s_tmin", "s_tmax", "s_noise")
@@ -199,18 +176,12 @@ def _read_sampler(fields: Mapping[str, Any], samplers: Registry[Any]) -> dict[st
 def _read_schedule(fields: Mapping[str, Any], schedules: Registry[Any]) -> str | None:
     """Return our name of the schedule; None for the model's own."""
     name = read_field(fields, "scheduler", str, "")
-    name = _split_schedule(fields)[1] if name.lower() in _AUTOMATIC else name
     if name.lower() in _AUTOMATIC:
-        return None
-    plain = name.lower().replace(" ", "_")
-    return _SCHEDULES.get(plain, plain if plain in schedules.names() else name)
+        return translate_sampler(_sampler_name(fields))[1]
+    ours = translate_schedule(name)
+    return ours if ours in schedules.names() else name
 
 
-def _split_schedule(fields: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the names of the sampler and of the schedule at its end: "DPM++ 2M", "karras"."""
-    name = read_field(fields, "sampler_name", str, "")
-    name = name or read_field(fields, "sampler_index", str, "")
-    if name.lower() in _AUTOMATIC:
-        return "", ""
-    sampler, _, schedule = name.rpartition(" ")
-    return (sampler, schedule) if schedule.lower() in ("karras", "exponential") else (name, "")
+def _sampler_name(fields: Mapping[str, Any]) -> str:
+    name: str = read_field(fields, "sampler_name", str, "")
+    return name or read_field(fields, "sampler_index", str, "")
