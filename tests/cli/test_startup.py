@@ -58,15 +58,20 @@ def test_stripping_a_picture_imports_no_torch(tmp_path):
     assert not imported("strip", tmp_path / "a.png", "--force") & HEAVY
 
 
+def test_showing_a_picture_imports_no_torch(tiny_model, cli, tmp_path):
+    cli("generate", "a cat", "-m", tiny_model, "-o", "a.png")
+    assert "torch" not in imported("show", tmp_path / "a.png")
+
+
 def test_help_lists_every_command(cli):
     done = cli("--help")
     assert done.status == 0
-    for name in ("generate", "train", "data", "models", "plugins", "replay", "strip"):
+    for name in ("generate", "train", "data", "models", "plugins", "replay", "show", "strip"):
         assert f"\n  {name} " in done.out
 
 
 @pytest.mark.parametrize(
-    "command", ["generate", "train", "data", "models", "plugins", "replay", "strip"]
+    "command", ["generate", "train", "data", "models", "plugins", "replay", "show", "strip"]
 )
 def test_the_list_and_the_help_of_a_command_agree(cli, command):
     done = cli(command, "--help")

@@ -1,8 +1,9 @@
 """Files of pictures that carry how they were made.
 
-A PNG has its provenance as JSON in a text chunk (iTXt, keyword "latelier"), a JPEG in its comment,
-which begins with "latelier:" and holds 64 KiB. A JPEG's pixels are not exactly those of the
-picture: keep a PNG for replays to the bit.
+A PNG has its provenance as JSON in a text chunk (iTXt, keyword "latelier"), and its settings once
+more as AUTOMATIC1111's web UI writes them (keyword "parameters"). A JPEG has its provenance in its
+comment, which begins with "latelier:" and holds 64 KiB. A JPEG's pixels are not exactly those of
+the picture: keep a PNG for replays to the bit.
 """
 
 import io
@@ -17,10 +18,13 @@ from latelier.contracts.errors import InvalidInputError, NoProvenanceError
 from latelier.contracts.images.reading import explain_unreadable
 from latelier.io.atomic import write_bytes
 from latelier.provenance.large_pictures import without_large_pictures
+from latelier.provenance.settings import Settings
 
 ImageFormat = Literal["png", "jpeg"]
 
 PNG_KEY = "latelier"
+
+_A1111_KEY = "parameters"
 
 JPEG_PREFIX = "latelier:"
 
@@ -45,6 +49,9 @@ def encode_image(
         info = PngInfo()
         if provenance is not None:
             info.add_itxt(PNG_KEY, _to_json(without_large_pictures(provenance)))
+            settings = Settings.read(provenance)
+            if settings is not None:
+                info.add_text(_A1111_KEY, settings.infotext(image.size))
         image.save(buffer, "PNG", pnginfo=info)
     elif file_format == "jpeg":
         comment = b"" if provenance is None else _jpeg_comment(provenance)

@@ -20,6 +20,7 @@ COMMANDS = {
     "samplers": ("latelier.cli.commands.samplers", "List samplers and compare them."),
     "databases": ("latelier.cli.commands.databases", "List databases of reference pictures."),
     "replay": ("latelier.cli.commands.replay", "Make a picture again and compare the two."),
+    "show": ("latelier.cli.commands.show", "Print the settings that a picture was made with."),
     "strip": ("latelier.cli.commands.strip", "Remove provenance from pictures."),
     "data": ("latelier.cli.commands.data.app", "Prepare, check and look at data sets."),
     "import": ("latelier.cli.commands.import_", "Make a model of published weights."),

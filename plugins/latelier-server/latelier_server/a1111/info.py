@@ -4,6 +4,8 @@ import json
 import time
 from typing import Any
 
+from latelier.provenance.settings import format_infotext
+
 from latelier_server.jobs.job import ServerJob
 
 VERSION = "latelier"
@@ -23,7 +25,7 @@ def describe_info(job: ServerJob, fields: dict[str, Any], request: dict[str, Any
     negative = fields.get("negative_prompt") or ""
     guidance = request["guidance"]["options"].get("scale", 1.0)
     sampler = request["sampler"]["name"].rpartition("/")[2]
-    texts = [infotext(prompt, negative, request, seed, size, job.model) for seed in seeds]
+    texts = [format_infotext(prompt, negative, request, seed, size, job.model) for seed in seeds]
     info = {
         "prompt": prompt,
         "all_prompts": [prompt] * count,
@@ -59,25 +61,3 @@ def describe_info(job: ServerJob, fields: dict[str, Any], request: dict[str, Any
         "version": VERSION,
     }
     return json.dumps(info)
-
-
-def infotext(
-    prompt: str,
-    negative: str,
-    request: dict[str, Any],
-    seed: int,
-    size: tuple[int, int],
-    model: str,
-) -> str:
-    """Return the settings of a picture as the text that A1111 shows and reads."""
-    settings = {
-        "Steps": request["steps"],
-        "Sampler": request["sampler"]["name"].rpartition("/")[2],
-        "Schedule type": request["schedule"]["name"].rpartition("/")[2],
-        "CFG scale": request["guidance"]["options"].get("scale", 1.0),
-        "Seed": seed,
-        "Size": f"{size[0]}x{size[1]}",
-        "Model": model,
-    }
-    lines = [prompt, *([f"Negative prompt: {negative}"] if negative else [])]
-    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])

@@ -7,6 +7,7 @@ from typing import Any
 from latelier.kernel.default import default_atelier
 from latelier.pipeline.replay.record import read_client_record
 from latelier.provenance.image_files import provenance_of
+from latelier.provenance.settings import format_infotext
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from latelier_server.a1111.fields import read_field
 from latelier_server.a1111.hires import LATENT_UPSCALERS, UPSCALERS
-from latelier_server.a1111.info import describe_info, infotext
+from latelier_server.a1111.info import describe_info
 from latelier_server.a1111.requests import A1111Request, model_of, read_request
 from latelier_server.access.rates import MAX_CLIENTS
 from latelier_server.bodies import decode_base64, read_json
@@ -143,7 +144,7 @@ async def png_info(request: Request) -> Response:
     prompt = str(prompts[0][0]) if prompts and isinstance(prompts[0][0], str) else ""
     seed = record.request.seed + record.index
     model = (record.model.name or "").rpartition("/")[2]
-    text = infotext(prompt, "", request_, seed, image.size, model)
+    text = format_infotext(prompt, "", request_, seed, image.size, model)
     return JSONResponse({"info": text, "items": {"parameters": text}, "parameters": {}})
 
 
