@@ -47,6 +47,8 @@ def test_an_instance_is_returned_unchanged():
         ({"channels": 1, "inne": {}}, "there is no field 'inne'. Did you mean 'inner'"),
         ({"channels": 1, "inner": {"widht": 2}}, r"'inner\.widht'. Did you mean 'width'"),
         ({"channels": 1, "by_name": {"a": {"widht": 2}}}, r"no field 'by_name\.a\.widht'"),
+        ({"channels": "x" * 500}, r"\(given: 'x{80}\.\.\.'\)$"),
+        ({"channels": list(range(99))}, r"\(given: \[0, 1, .*\.\.\.\)$"),
         ({"channels": 13}, "^outer: 13 is unlucky$"),
         ({"channels": 0, "a": 1}, "equal to 1 .*; there is no field 'a'"),
         (3, "'value': Input should be a valid dictionary"),

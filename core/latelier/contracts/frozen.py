@@ -139,7 +139,8 @@ def _describe(model: type[BaseModel], fault: Any) -> tuple[str, str | None]:
         return f"the field '{field}' is required", None
     given = " ".join(_show(fault["input"]).split())  # an array has several lines
     repeated = isinstance(fault["input"], str) and given in message
-    reason = message if repeated else f"{message} (given: {given:.80})"
+    shown = given if isinstance(fault["input"], str) else shorten(given)
+    reason = message if repeated else f"{message} (given: {shown})"
     return f"'{field}': {reason}", reason
 
 
@@ -153,9 +154,12 @@ def _locate(model: type[BaseModel], fault: Any) -> tuple[str, str]:
 
 
 def _show(value: Any) -> str:
-    """Return the representation of a value, also of one that Python does not represent."""
+    """Return the representation of a value, also of one that Python does not represent.
+
+    A long text is shortened within its quotes.
+    """
     try:
-        return repr(value)
+        return repr(shorten(value) if isinstance(value, str) else value)
     except (ValueError, RecursionError):  # an integer of thousands of digits, or deep lists
         return f"{type(value).__name__} that cannot be shown"
 

@@ -71,8 +71,10 @@ def generate(
         reference: an object to draw, for a model that is shown reference pictures: a name or number
             in its database, or a picture of it. The prompt writes the first as #1. By default they
             are looked up in the prompt. Repeatable.
-        adapter: an adapter to attach at a scale: a registered name, a folder, or the safetensors
-            file of a LoRA. One that is no LoRA adds a condition. Repeatable.
+        adapter: an adapter to attach: a registered name, a folder, or the file of a LoRA or an
+            embedding. After a colon stand its scale, or any of scale=0.8,start=0.1,end=0.7 (shares
+            of the steps in which it acts) and input=NAME, another name of its condition. One with
+            an input adds a condition. Repeatable.
         device: where to compute: auto, cpu, cuda ...
         dtype: precision: auto, float32, bfloat16 ...
         compile_blocks: compile the denoiser, which pays for many pictures.

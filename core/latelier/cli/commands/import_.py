@@ -36,7 +36,11 @@ def import_(
     ] = None,
     option: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="An option of the importer; repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An option of the importer, such as name=canny for an adapter; an unknown one "
+            "lists all. Repeatable.",
+        ),
     ] = None,
     ignore_leftovers: Annotated[
         list[str] | None,
@@ -50,10 +54,11 @@ def import_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model of published weights.
+    """Make a model or adapter of published weights.
 
     Known formats are checkpoints of CompVis and Stable Diffusion, diffusers folders, and
-    IP-Adapters.
+    IP-Adapters; with the plugin latelier-addons ControlNets and T2I-Adapters too. A LoRA or an
+    embedding is not imported: `latelier generate --adapter FILE` reads it.
 
     Pickles are read in a subprocess under limits, and nothing in them is run.
     """

@@ -23,7 +23,7 @@ COMMANDS = {
     "show": ("latelier.cli.commands.show", "Print the settings that a picture was made with."),
     "strip": ("latelier.cli.commands.strip", "Remove provenance from pictures."),
     "data": ("latelier.cli.commands.data.app", "Prepare, check and look at data sets."),
-    "import": ("latelier.cli.commands.import_", "Make a model of published weights."),
+    "import": ("latelier.cli.commands.import_", "Make a model or adapter of published weights."),
     "export": ("latelier.cli.commands.export", "Write a model as another program loads it."),
     "train": ("latelier.cli.commands.train", "Train the parts of a model."),
     "measures": (

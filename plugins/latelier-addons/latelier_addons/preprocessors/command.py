@@ -21,6 +21,8 @@ def preprocess(
 ) -> None:
     """Make a hint of a picture, for a ControlNet or T2I-Adapter, by a filter without weights.
 
+    It prints the path of the hint.
+
     canny: edges, white on black. blur: the picture, blurred. line: dark lines, white on black.
     tile: the picture without small details.
 
@@ -37,9 +39,12 @@ def preprocess(
         factor: of tile, the size of the details that are lost; 8 by default.
         force: replace an existing file.
     """
+    from latelier.cli.support.output import show_line
+
     given = {"low": low, "high": high, "sigma": sigma, "threshold": threshold, "factor": factor}
     options = {key: value for key, value in given.items() if value is not None}
     write_hint(name, picture, output, options, force=force)
+    show_line(output)
 
 
 def write_hint(

@@ -28,6 +28,7 @@ def test_it_writes_the_hint(run, photo, tmp_path):
     edges = tmp_path / "edges.png"
     result = run("canny", photo, edges)
     assert result.exit_code == 0, result.output
+    assert result.output.strip() == str(edges)
     with Image.open(edges) as image:
         assert image.size == (64, 48)
         assert {color for _, color in image.getcolors()} == {(0, 0, 0), (255, 255, 255)}
