@@ -8,13 +8,14 @@ from pathlib import Path
 from latelier.checkpoints.adapter import LoadedAdapter, is_weight_adapter, read_weight_adapter
 from latelier.checkpoints.importers.choosing import find_importers
 from latelier.checkpoints.importers.source import open_source
-from latelier.checkpoints.lora.keys import find_other_kind
+from latelier.checkpoints.lora.keys import find_other_kind, name_reader
 from latelier.checkpoints.lora.peft import copy_config
 from latelier.checkpoints.manifests import ADAPTER_FILE
 from latelier.checkpoints.pickles.copies import ConvertedCopies
 from latelier.checkpoints.weight_files import as_safetensors, shapes_of
 from latelier.contracts.adapters import Model
 from latelier.contracts.errors import LatelierError, ModelFileError
+from latelier.contracts.messages import pip_install
 from latelier.io.hashing import sha256_of
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.guard import guard_plugin
@@ -78,6 +79,13 @@ def explain_other_format(
     )
 
 
+def suggest_suffix(path: Path) -> str:
+    """Return which file is meant by a path that lacks its suffix; '' if there is none."""
+    named = (path.with_name(f"{path.name}{suffix}") for suffix in sorted(_SUFFIXES))
+    found = next((each for each in named if each.is_file()), None)
+    return "" if found is None else f" Did you mean '{found}'?"
+
+
 def name_of(path: Path) -> str:
     """Return the name of the adapter in a file: letters, digits and underscores."""
     stem = path.stem if path.suffix.lower() in _SUFFIXES else path.name
@@ -102,14 +110,23 @@ def _find_kind(
         raise ModelFileError(f"{path}: {imported}")
     other = find_other_kind(shapes)
     if other is not None:
-        raise ModelFileError(
-            f"{path}: is a {other}, which no plugin here reads; latelier itself reads LoRA and "
-            "LoCon, low-rank changes of linear layers and convolutions"
-        )
+        raise ModelFileError(f"{path}: holds {other}, which {_explain_unread(other, atelier)}")
     raise ModelFileError(
         f"{path}: is not a LoRA: none of its {len(shapes)} tensors is a low-rank change. "
         "`latelier import` reads models, ControlNets and others; an adapter is named by its folder"
     )
+
+
+def _explain_unread(kind: str, atelier: Atelier) -> str:
+    """Return why another kind of change is not read: its plugin is missing, or there is none."""
+    reader = name_reader(kind)
+    if reader is None or any(each.distribution == reader for each in atelier.adapter_kinds.specs()):
+        return (
+            "no plugin here reads; latelier itself reads LoRA and LoCon, low-rank changes of "
+            "linear layers and convolutions"
+        )
+    failure = atelier.load_failure(reader)
+    return f"the plugin {reader} reads: {failure or pip_install(reader)}"
 
 
 def _recognizes(id_: str, shapes: Mapping[str, tuple[int, ...]], atelier: Atelier) -> bool:

@@ -14,7 +14,12 @@ from latelier.checkpoints.adapter import (
     restore_adapter,
     store_adapter,
 )
-from latelier.checkpoints.adapter_files import explain_other_format, find_weights, read_adapter_file
+from latelier.checkpoints.adapter_files import (
+    explain_other_format,
+    find_weights,
+    read_adapter_file,
+    suggest_suffix,
+)
 from latelier.checkpoints.component import Component
 from latelier.checkpoints.manifests import ADAPTER_FILE, AdapterManifest, read_adapter
 from latelier.contracts.adapters import Model
@@ -91,9 +96,11 @@ def _locate(name: str | Path, atelier: Atelier) -> AdapterSource:
             return AdapterSource(spec.id, registry.folder(spec.id), spec.version)
         except UnknownNameError as error:
             if not path.exists():
-                raise UnknownNameError(f"{error} Nor is there such a path.") from None
+                hint = suggest_suffix(path)
+                raise UnknownNameError(f"{error} Nor is there such a path.{hint}") from None
     elif isinstance(name, str) and not path.exists():
-        raise UnknownNameError(f"no adapter '{name}': there is no such path")
+        hint = suggest_suffix(path)
+        raise UnknownNameError(f"no adapter '{name}': there is no such path.{hint}")
     is_manifest = path.name == ADAPTER_FILE
     given = Path(name).parent if is_manifest else Path(name)
     return AdapterSource(_as_path(given), find_weights(path.parent if is_manifest else path))
@@ -169,7 +176,8 @@ class AttachedAdapter:
         scale, name = self.strength.scale, self.loaded.name
         if self.changes_weights and replace(self.strength, scale=1.0) != Strength():
             raise InvalidInputError.of_field(
-                "start", f"the weights that '{name}' changes are the same in all steps"
+                "end" if self.strength.start == 0 else "start",
+                f"'{name}' changes weights, which are the same in all steps",
             )
         if self.changes_weights and not self.loaded.adapter.module.changes and scale not in (0, 1):
             raise InvalidInputError.of_field(

@@ -10,9 +10,9 @@ from latelier.kernel.registry import Registry
 from latelier.provenance.image_files import read_provenance
 
 
-def test_an_adapter_adds_its_condition(cli, tiny_model, adapter, tmp_path):
+@pytest.mark.parametrize("options", ["scale=0.5,start=0.25,end=0.75", "0.5,end=0.75,start=0.25"])
+def test_an_adapter_adds_its_condition(cli, tiny_model, adapter, tmp_path, options):
     command = ("generate", "a cat", "-m", tiny_model, "--seed", 7, "--condition")
-    options = "scale=0.5,start=0.25,end=0.75"
     done = cli(*command, "colours=[1, 0, 0]", "--adapter", f"{adapter}:{options}")
     assert (done.status, done.out, done.err) == (0, "latelier-7.png\n", "")
     _, provenance = read_provenance(tmp_path / "latelier-7.png")

@@ -109,6 +109,8 @@ def test_a_model_saved_with_a_lora_shows_it(cli, tiny_model, file, tmp_path):
         ("{}:nan", "'scale': Input should be a finite number"),
         ("{}:half", "expected name:key=value"),
         ("{}x", "there is no such path"),
+        ("style", "style.safetensors'?"),
+        ("./style:0.5", "style.safetensors'?"),
     ],
 )
 def test_errors_come_before_the_model_is_loaded(cli, tiny_model, file, tmp_path, option, says):

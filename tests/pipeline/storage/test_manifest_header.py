@@ -55,7 +55,11 @@ def test_an_invalid_manifest_is_an_error(tmp_path, text, message):
 
 @pytest.mark.parametrize(
     ("file", "what"),
-    [(COMPONENT_FILE, "a single component"), (ADAPTER_FILE, "an adapter: --adapter")],
+    [
+        (COMPONENT_FILE, "a single component"),
+        (ADAPTER_FILE, "an adapter: --adapter"),
+        ("model_index.json", "one of diffusers: `latelier import"),
+    ],
 )
 def test_a_component_folder_is_not_a_model(file, what, tmp_path):
     (tmp_path / file).write_text("{}")

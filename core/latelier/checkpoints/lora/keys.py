@@ -19,7 +19,7 @@ _KEY = re.compile("(.+?)(?:" + "|".join(f"(?P<{n}>{p})" for n, p in _PARTS.items
 BUNDLE = "bundle_emb."
 """The names of embeddings that a file of a LoRA brings along begin with it."""
 
-WITH_WORDS = "set of embeddings, perhaps with a LoRA"
+WITH_WORDS = "embeddings"
 
 _OTHER_KINDS = {
     "OFT": re.compile(r"\.oft_(?:blocks|diag|R|r\b)"),
@@ -29,10 +29,16 @@ _OTHER_KINDS = {
     "LoKr": re.compile(r"\.lokr_[wt]\d"),
     "DoRA": re.compile(r"\.dora_scale$|\.lora_magnitude_vector"),
     "GLoRA": re.compile(r"\.[ab][12]\.weight$"),
-    "set of whole differences": re.compile(r"\.diff(?:_b)?$|\.w_norm$|\.b_norm$"),
-    WITH_WORDS: re.compile(rf"^{re.escape(BUNDLE)}"),
+    "whole differences": re.compile(r"\.diff(?:_b)?$|\.w_norm$|\.b_norm$"),
+    WITH_WORDS: re.compile(rf"^{re.escape(BUNDLE)}|^(?:string_to_param\.\*|emb_params|clip_[lg])$"),
 }
 """Other kinds of changes -> what the names of their tensors end with; the rarest first."""
+
+_READERS = {
+    **dict.fromkeys(("LoHa", "LoKr", "DoRA", "GLoRA", "whole differences"), "latelier-addons"),
+    WITH_WORDS: "latelier-transformers",
+}
+"""Other kinds of changes -> the plugin that reads them."""
 
 _PROJECTIONS = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 """Early diffusers' names of the projections in text encoders -> those of the layers."""
@@ -69,6 +75,11 @@ def find_other_kind(names: Iterable[str]) -> str | None:
         if any(map(ending.search, found)):
             return kind
     return None
+
+
+def name_reader(kind: str) -> str | None:
+    """Return the plugin that reads another kind of change; None where there is none."""
+    return _READERS.get(kind)
 
 
 def _current_name(layer: str) -> str:

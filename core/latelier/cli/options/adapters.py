@@ -50,7 +50,7 @@ class AdapterRequest:
 
 
 def read_adapters(texts: Sequence[str], atelier: "Atelier") -> list[AdapterRequest]:
-    """Parse 'NAME', 'NAME:0.8' or 'NAME:scale=0.8,end=0.6,input=INPUT'. No weights are read.
+    """Parse 'NAME', 'NAME:0.8,end=0.6' or 'NAME:scale=0.8,input=INPUT'. No weights are read.
 
     Raises:
         UnknownNameError: no adapter has this name.
@@ -115,12 +115,12 @@ def _read(text: str, atelier: "Atelier") -> AdapterRequest:
     from latelier.cli.options.values import read_named_options
     from latelier.pipeline.adapters import Strength, find_adapter
 
-    start, _, number = text.rpartition(":")
-    scale = _read_number(number) if start else None
-    named = read_named_options(text if scale is None else start, "--adapter")
+    start, _, rest = text.rpartition(":")
+    if start and _is_number(rest.partition(",")[0]):
+        text = f"{start}:scale={rest}"
+    named = read_named_options(text, "--adapter")
     name: str = named["name"]
-    given = {} if scale is None else {"scale": scale}
-    options = _read_options(name, {**named["options"], **given})
+    options = _read_options(name, named["options"])
     _, stored = find_adapter(name, atelier)
     strength = Strength(options.scale, options.start, options.end)
     if stored is None or stored.conditioner is None:
@@ -140,11 +140,12 @@ def _read(text: str, atelier: "Atelier") -> AdapterRequest:
     return AdapterRequest(name, strength, options.input or stored.name, input_class)
 
 
-def _read_number(text: str) -> float | None:
+def _is_number(text: str) -> bool:
     try:
-        return float(text)
+        float(text)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def _read_options(name: str, values: Mapping[str, Any]) -> _Options:

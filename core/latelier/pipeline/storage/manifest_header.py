@@ -22,6 +22,8 @@ from latelier.pipeline.request import Defaults
 
 MANIFEST = "latelier.json"
 
+_DIFFUSERS_FILE = "model_index.json"
+
 
 class SavedAdapter(AdapterManifest):
     """An adapter that a model was saved with."""
@@ -105,6 +107,7 @@ def check_is_model(folder: Path) -> None:
     parts = {
         COMPONENT_FILE: "a single component: `latelier.compose` makes a model of components",
         ADAPTER_FILE: "an adapter: --adapter or `with_adapter` attaches it to a model",
+        _DIFFUSERS_FILE: f"one of diffusers: `latelier import {folder} DEST` makes a model of it",
     }
     for file, what in parts.items():
         if (folder / file).exists():
