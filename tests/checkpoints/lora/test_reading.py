@@ -247,6 +247,29 @@ class TestFaults:
         with pytest.raises(CompatibilityError, match=f"LoRA of another model{family}: .*'{name}'"):
             read_lora(path, unet_model)
 
+    @pytest.mark.parametrize(
+        ("key", "text", "family"),
+        [
+            ("ss_base_model_version", "sdxl_base_v1-0", "Stable Diffusion XL"),
+            ("ss_base_model_version", "sd_v2_v", "Stable Diffusion 2"),
+            ("ss_base_model_version", "sd_v1", "Stable Diffusion 1"),
+            ("modelspec.architecture", "stable-diffusion-xl-v1-base/lora", "Stable Diffusion XL"),
+            ("modelspec.architecture", "Flux-1-dev/lora", "FLUX"),
+        ],
+    )
+    def test_what_a_file_says_it_is_for_is_named(
+        self, unet_model, tmp_path, caplog, key, text, family
+    ):
+        """Its layers are not listed one by one first."""
+        tensors = {}
+        for name, inputs in (("unet.lost", 16), (PREFIXES["diffusers"][0], 24)):
+            down, up = pair(inputs)
+            tensors |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
+            path = write(tmp_path / "a.safetensors", tensors, {key: text})
+            with pytest.raises(CompatibilityError, match=f"LoRA of another model, {family}: "):
+                read_lora(path, unet_model)
+        assert caplog.text == ""
+
     def test_other_shapes_are_named(self, unet_model, tmp_path):
         down, up = pair(24)
         name = PREFIXES["diffusers"][0]

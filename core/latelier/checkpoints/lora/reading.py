@@ -1,6 +1,7 @@
 """From a file of a LoRA to the changes of a model's layers."""
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from latelier.checkpoints.io.header import read_metadata
 from latelier.checkpoints.io.weights import read_weights
 from latelier.checkpoints.lora.keys import BUNDLE, parse_key
 from latelier.checkpoints.lora.layers import find_layers
@@ -39,6 +41,18 @@ _CONTEXTS = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "Stabl
 
 _KEYS = "attn2.to_k"
 
+_DECLARATIONS = ("ss_base_model_version", "modelspec.architecture")
+"""Texts in the header of a file in which training tools say what it is for."""
+
+_DECLARED = {
+    "Stable Diffusion XL": re.compile(r"sdxl|diffusion-xl"),
+    "Stable Diffusion 3": re.compile(r"sd_?3|diffusion-3"),
+    "Stable Diffusion 2": re.compile(r"sd_v2|diffusion-v2"),
+    "Stable Diffusion 1": re.compile(r"sd_v1|diffusion-v1"),
+    "FLUX": re.compile(r"flux"),
+}
+"""Model -> what these texts have for it."""
+
 Parts = dict[str, dict[str, Tensor]]
 """Layer, by its name in the file -> part of its change -> tensor."""
 
@@ -69,6 +83,7 @@ def read_changes(path: Path, model: Model) -> dict[str, LowRank]:
         piece = Piece.of(parts[name], published.rows, partial(scales.alpha, name))
         pieces.setdefault(published.address, []).append(piece)
     _check_shapes(path, pieces, layers)
+    warn_of_lost(path, parts, named)
     return {address: combine(own, layers[address].weight.shape) for address, own in pieces.items()}
 
 
@@ -124,7 +139,7 @@ def _check_parts(what: str, parts: Mapping[str, Tensor]) -> None:
 def locate_layers(
     path: Path, names: Collection[str], table: Mapping[str, PublishedLayer]
 ) -> dict[str, PublishedLayer]:
-    """Return the model's layers by their names in a file; a warning lists those that it lacks.
+    """Return the model's layers by their names in a file.
 
     Args:
         path: of the file.
@@ -135,13 +150,25 @@ def locate_layers(
         CompatibilityError: the model has none of them.
     """
     named = {name: table[to_kohya(name)] for name in names if to_kohya(name) in table}
-    lost = [name for name in names if name not in named]
     if not named:
-        family = next((each for part, each in _FAMILIES.items() if part in " ".join(lost)), None)
+        text = " ".join(names)
+        family = next((each for part, each in _FAMILIES.items() if part in text), None)
         raise CompatibilityError(
-            f"{path}: is a LoRA of another model{f', {family}' if family else ''}: this one has "
-            f"none of its layers: {list_names(lost)}"
+            f"{path}: is a LoRA of another model{_name_family(path, family)}: this one has none "
+            f"of its layers: {list_names(list(names))}"
         )
+    return named
+
+
+def warn_of_lost(path: Path, names: Collection[str], named: Collection[str]) -> None:
+    """Warn of the layers in a file that the model does not have.
+
+    Args:
+        path: of the file, which fits the model otherwise.
+        names: of layers in the file.
+        named: those that the model has.
+    """
+    lost = [name for name in names if name not in named]
     if lost:
         _log.warning(
             "%s: %d of its %d layers are not in the model and were left out: %s",
@@ -150,7 +177,15 @@ def locate_layers(
             len(names),
             list_names(lost),
         )
-    return named
+
+
+def _name_family(path: Path, family: str | None) -> str:
+    """Return the end of "of another model": the family as found, or as the file says it."""
+    if family is None:
+        metadata = read_metadata(path)
+        text = " ".join(metadata.get(key, "") for key in _DECLARATIONS).lower()
+        family = next((each for each, form in _DECLARED.items() if form.search(text)), None)
+    return f", {family}" if family else ""
 
 
 def _check_shapes(
@@ -169,7 +204,7 @@ def _check_shapes(
     family = _CONTEXTS.get(contexts[0]) if contexts else None
     more = f" ({len(misfits)} layers differ)" if len(misfits) > 1 else ""
     raise CompatibilityError(
-        f"{path}: is a LoRA of another model{f', {family}' if family else ''}: '{address}' maps "
+        f"{path}: is a LoRA of another model{_name_family(path, family)}: '{address}' maps "
         f"{layers[address].weight[0].numel()} to {len(piece.rows)} numbers, its change "
         f"{piece.inputs} to {piece.outputs}{more}"
     )

@@ -10,7 +10,13 @@ from latelier.checkpoints.lora.keys import find_other_kind
 from latelier.checkpoints.lora.layers import find_parameters
 from latelier.checkpoints.lora.names import PublishedLayer, name_table
 from latelier.checkpoints.lora.peft import PeftScales
-from latelier.checkpoints.lora.reading import check_finite, list_names, locate_layers, widen
+from latelier.checkpoints.lora.reading import (
+    check_finite,
+    list_names,
+    locate_layers,
+    warn_of_lost,
+    widen,
+)
 from latelier.contracts.adapters import Model, WeightChange
 from latelier.contracts.errors import ModelFileError
 from torch import Tensor
@@ -59,8 +65,10 @@ def read_file(path: Path, model: Model) -> LycorisFile:
     layers = _collect_layers(path, tensors, scales)
     located = locate_layers(path, layers, name_table(model))
     own = {name: layers[name] for name in located}
+    changes = _build_changes(own, located, model)
+    warn_of_lost(path, layers, located)
     return LycorisFile(
-        _build_changes(own, located, model),
+        changes,
         {name: layer.form or "bias" for name, layer in own.items()},
         {
             name: tensor
