@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from latelier.checkpoints.adapter import LoadedAdapter, is_weight_adapter, read_weight_adapter
 from latelier.checkpoints.importers.choosing import find_importers
 from latelier.checkpoints.importers.source import open_source
+from latelier.checkpoints.io.header import read_metadata
 from latelier.checkpoints.lora.keys import find_other_kind, name_reader
 from latelier.checkpoints.lora.peft import copy_config
 from latelier.checkpoints.manifests import ADAPTER_FILE
@@ -21,6 +23,17 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.trust.guard import guard_plugin
 
 _SUFFIXES = {".safetensors", ".pt", ".bin", ".ckpt"}
+
+_SAID = (
+    "modelspec.title",
+    "modelspec.architecture",
+    "modelspec.trigger_phrase",
+    "ss_base_model_version",
+    "ss_output_name",
+    "ss_network_dim",
+    "ss_network_alpha",
+)
+"""What training tools write in the header of a file, as far as it helps its users."""
 
 _IN_FOLDERS = ("adapter_model", "pytorch_lora_weights", "learned_embeds")
 """Names of the file of weights in the folders that peft and diffusers write."""
@@ -44,6 +57,30 @@ def read_adapter_file(path: Path, model: Model, atelier: Atelier) -> LoadedAdapt
     finally:
         copies.remove()
     return LoadedAdapter(name_of(path), adapter)
+
+
+def describe_adapter_file(path: Path, atelier: Atelier) -> dict[str, Any]:
+    """Return what a file of weights is, how to use it, and what its header says of it.
+
+    Raises:
+        ModelFileError: the file is damaged or hostile, or nothing here reads it; says what it is.
+    """
+    copies = ConvertedCopies()
+    try:
+        weights = as_safetensors(path, copies)
+        shapes, metadata = shapes_of(weights), read_metadata(weights)
+        found = [
+            each.id
+            for each in atelier.adapter_kinds.specs()
+            if _recognizes(each.id, shapes, atelier)
+        ]
+        use = f"--adapter {path}" if found else explain_other_format(path, atelier, copies)
+        if use is None:
+            _find_kind(path, shapes, copies, atelier)  # says what it is
+    finally:
+        copies.remove()
+    said = {key: metadata[key] for key in _SAID if metadata.get(key)}
+    return {"kind": " or ".join(found) or None, "use": use, "tensors": len(shapes), **said}
 
 
 def find_weights(path: Path) -> Path:

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from latelier import default_atelier, load
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component, save_adapter
@@ -50,6 +51,27 @@ def test_a_file_changes_the_picture(cli, tiny_model, file, tmp_path, option, sca
     assert provenance["adapters"]["style"]["scale"] == scale
     assert provenance["request"]["inputs"].keys() == {"prompt"}
     assert cli("replay", "latelier-7.png").out == "identical\n"
+
+
+def test_a_file_is_shown(cli, file, tmp_path):
+    done = cli("models", "show", file)
+    assert (done.status, done.err) == (0, "")
+    shown = dict(line.split(maxsplit=1) for line in done.out.splitlines())
+    assert (shown["name"], shown["kind"]) == (str(file), "latelier/lora")
+    assert shown["use"] == f"--adapter {file}"
+    tensors = {"layer.lora_down.weight": torch.ones(2, 4), "layer.lora_up.weight": torch.ones(4, 2)}
+    save_file(tensors, tmp_path / "a.safetensors", {"modelspec.title": "a\x1b[1m", "x": "y"})
+    about = json.loads(cli("models", "show", "a.safetensors", "--json").out)
+    assert about["modelspec.title"] == "a\x1b[1m"
+    assert "x" not in about
+    assert "\x1b" not in cli("models", "show", "a.safetensors").out
+
+
+def test_a_file_that_nothing_reads_is_named(cli, tmp_path):
+    save_file({"x.oft_blocks": torch.ones(2)}, tmp_path / "a.safetensors")
+    done = cli("models", "show", "a.safetensors")
+    assert done.status == 2
+    assert "holds OFT, which no plugin here reads" in done.err
 
 
 def test_several_loras_and_adapters_go_together(cli, tiny_model, file, adapter, tmp_path):

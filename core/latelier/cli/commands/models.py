@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -75,12 +76,20 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
-    """Show the components, inputs and card of a model, or a component or adapter alone."""
+    """Show the components, inputs and card of a model, or a component or adapter alone.
+
+    Of a file, such as that of a LoRA, embedding or ControlNet, it shows what it is.
+    """
     from latelier.checkpoints.manifests import read_adapter
     from latelier.cli.support.application import load_atelier
-    from latelier.pipeline.storage.manifest_header import read_manifest_header
+    from latelier.io.user_folders import expand_home
+    from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
     from latelier.pipeline.storage.sources import find
 
+    path = expand_home(name)
+    if path.is_file() and path.name != MANIFEST:
+        _show_file(path, as_json=as_json)
+        return
     source = find(name)
     kind, parts = read_parts(source.folder)
     if kind == "model":
@@ -138,6 +147,18 @@ def verify(name: Name, as_json: AsJson = False) -> None:
         if row["fault"]:
             typer.echo(f"error: {row['fault']}", err=True)
     raise typer.Exit(0 if all(row["ok"] for row in rows) else 2)
+
+
+def _show_file(path: Path, *, as_json: bool) -> None:
+    from latelier.checkpoints.adapter_files import describe_adapter_file
+    from latelier.cli.support.application import load_atelier
+    from latelier.contracts.messages import one_line
+
+    about = {"name": str(path), **describe_adapter_file(path, load_atelier())}
+    if as_json:
+        show_json(about)
+    else:
+        show_fields([(key, one_line(str(value or ""))) for key, value in about.items()])
 
 
 def _show_model(about: dict[str, Any]) -> None:
