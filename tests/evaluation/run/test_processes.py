@@ -39,8 +39,10 @@ def read_all(out: Path) -> list[bytes]:
 def test_processes_compute_the_chunks_that_one_does(tmp_path):
     one, three = configure(tmp_path / "one"), configure(tmp_path / "three")
 
-    here = list(compute_here(prepare_in_process(one, 0), one.out, range(4)))
-    there = list(compute_in_processes(partial(prepare_in_process, three), three.out, range(4), 3))
+    here = list(compute_here(prepare_in_process(one, 0), one.out, range(4), "x"))
+    there = list(
+        compute_in_processes(partial(prepare_in_process, three), three.out, range(4), "x", 3)
+    )
 
     assert here == sorted(there) == [0, 1, 2, 3]
     assert read_all(one.out) == read_all(three.out)
@@ -48,7 +50,9 @@ def test_processes_compute_the_chunks_that_one_does(tmp_path):
 
 def test_a_killed_process_is_an_error_that_says_how_to_go_on(tmp_path):
     config = configure(tmp_path, pictures=400)
-    computed = compute_in_processes(partial(prepare_in_process, config), tmp_path, range(200), 2)
+    computed = compute_in_processes(
+        partial(prepare_in_process, config), tmp_path, range(200), "x", 2
+    )
     next(computed)
     multiprocessing.active_children()[0].kill()
 
@@ -61,7 +65,7 @@ def test_the_error_of_a_process_is_that_of_the_run(tmp_path):
     config = configure(tmp_path, data={"path": str(tmp_path / "missing")})
 
     with pytest.raises(DataError, match="missing: not found"):
-        list(compute_in_processes(partial(prepare_in_process, config), tmp_path, range(4), 2))
+        list(compute_in_processes(partial(prepare_in_process, config), tmp_path, range(4), "x", 2))
 
 
 def test_a_full_disk_is_an_error_of_the_system(tmp_path):
@@ -70,7 +74,7 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path):
     prepare = partial(prepare_in_process, configure(tmp_path))
 
     with pytest.raises(OSError, match="File exists"):
-        list(compute_in_processes(prepare, tmp_path, range(4), 1))
+        list(compute_in_processes(prepare, tmp_path, range(4), "x", 1))
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path):
@@ -87,7 +91,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
                 time.sleep(60)
 
             if __name__ == "__main__":
-                list(compute_in_processes(prepare, Path({str(tmp_path)!r}), range(4), 2))
+                list(compute_in_processes(prepare, Path({str(tmp_path)!r}), range(4), "x", 2))
             """
         )
     )

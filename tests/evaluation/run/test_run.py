@@ -59,8 +59,8 @@ def test_pictures_of_the_reference_itself_are_not_shifted(configure, resources):
 def test_a_run_goes_on_with_what_is_stored(configure, resources, uninterrupted, monkeypatch):
     config = configure()
 
-    def stop_after_one(evaluation, folder, numbers):
-        yield next(compute_here(evaluation, folder, numbers))
+    def stop_after_one(*arguments):
+        yield next(compute_here(*arguments))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -71,9 +71,9 @@ def test_a_run_goes_on_with_what_is_stored(configure, resources, uninterrupted, 
             run_evaluation(config, resources)
     computed = []
 
-    def note(evaluation, folder, numbers):
+    def note(evaluation, folder, numbers, identity):
         computed.append(list(numbers))
-        return compute_here(evaluation, folder, numbers)
+        return compute_here(evaluation, folder, numbers, identity)
 
     monkeypatch.setattr(recording, "compute_here", note)
     run_evaluation(config, resources)

@@ -104,3 +104,32 @@ def test_facts_name_no_path_and_change_with_the_data(paint):
     assert first == same
     assert first != other
     assert first["resize"] == "none"
+
+
+def test_facts_change_with_the_files_that_are_read(paint):
+    folder = paint("a", "0.png", "1.png")
+    few, all_ = open_files(folder, 1).facts, open_files(folder, 2).facts
+
+    paint("a", "1.png", seed=1)
+
+    assert open_files(folder, 1).facts == few
+    assert open_files(folder, 2).facts["source"] == all_["source"]
+    assert open_files(folder, 2).facts["files"] != all_["files"]
+
+
+def test_facts_change_with_masks(paint):
+    folder = paint("a", "0.png", "mask.png")
+    (folder / "manifest.jsonl").write_text(json.dumps({"file": "0.png", "mask": "mask.png"}))
+    before = open_files(folder, 1).facts
+
+    paint("a", "mask.png", seed=1)
+
+    assert open_files(folder, 1).facts != before
+
+
+def test_facts_of_a_missing_picture_are_there(paint):
+    folder = paint("a", "0.png", "1.png")
+    samples, before = open_files(folder, 2), open_files(folder, 2).facts
+    (folder / "1.png").unlink()
+
+    assert samples.facts["files"] != before["files"]

@@ -86,8 +86,8 @@ def read_stored(folder: Path, evaluation: Evaluation) -> dict[int, ChunkHeader]:
     return headers
 
 
-def store(folder: Path, chunk: Chunk, evaluation: Evaluation) -> None:
-    """Write a chunk, after its pictures that are kept.
+def store(folder: Path, chunk: Chunk, identity: str) -> None:
+    """Write a chunk of the evaluation with an identity, after its pictures that are kept.
 
     Raises:
         OSError: a file cannot be written.
@@ -95,7 +95,7 @@ def store(folder: Path, chunk: Chunk, evaluation: Evaluation) -> None:
     for index, image in chunk.kept.items():
         with atomic_file(folder / PICTURES / f"{index:06d}.png") as path:
             to_pil(image).save(path, "PNG")
-    write_chunk(folder / CHUNKS, chunk, evaluation.identity)
+    write_chunk(folder / CHUNKS, chunk, identity)
 
 
 def list_files(folder: Path, numbers: Iterable[int]) -> list[Path]:
@@ -124,13 +124,26 @@ def check_same(found: Mapping[str, Any], expected: Mapping[str, Any], where: str
     Raises:
         InvalidConfigError: they differ; the error names how.
     """
-    changed = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    changed = list(_list_changes(found, expected))
     if changed:
-        name = changed[0]
+        name, there, here = changed[0]
         raise InvalidConfigError(
-            f"{where} has another {', '.join(changed)} ({name}: {_show(found.get(name))} there, "
-            f"{_show(expected.get(name))} here): use the same values, or name another out"
+            f"{where} has another {', '.join(name for name, *_ in changed)} ({name}: "
+            f"{_show(there)} there, {_show(here)} here): use the same values"
+            f"{' and files' if name.endswith('files') else ''}, or name another out"
         )
+
+
+def _list_changes(
+    found: Mapping[str, Any], expected: Mapping[str, Any], parent: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the dotted names of the values that differ, and both values."""
+    for name in sorted({*found, *expected}):
+        there, here = found.get(name), expected.get(name)
+        if isinstance(there, Mapping) and isinstance(here, Mapping):
+            yield from _list_changes(there, here, f"{parent}{name}.")
+        elif there != here:
+            yield f"{parent}{name}", there, here
 
 
 def _check_facts(folder: Path, evaluation: Evaluation) -> None:

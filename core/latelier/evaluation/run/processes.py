@@ -20,8 +20,16 @@ Prepare = Callable[[int], Evaluation]
 """Returns the evaluation in the process of a number; it is a function that can be pickled."""
 
 
-def compute_here(evaluation: Evaluation, folder: Path, numbers: Sequence[int]) -> Generator[int]:
+def compute_here(
+    evaluation: Evaluation, folder: Path, numbers: Sequence[int], identity: str
+) -> Generator[int]:
     """Compute and store chunks in this process; yield the number of each.
+
+    Args:
+        evaluation: whose chunks they are.
+        folder: of the run.
+        numbers: of the chunks.
+        identity: of the evaluation, which takes long to find: all pictures are read for it.
 
     Raises:
         LatelierError: see `compute_chunk`.
@@ -29,12 +37,12 @@ def compute_here(evaluation: Evaluation, folder: Path, numbers: Sequence[int]) -
     """
     for number in numbers:
         with use_threads(evaluation.config.threads):
-            store(folder, compute_chunk(evaluation, number), evaluation)
+            store(folder, compute_chunk(evaluation, number), identity)
         yield number
 
 
 def compute_in_processes(
-    prepare: Prepare, folder: Path, numbers: Sequence[int], processes: int
+    prepare: Prepare, folder: Path, numbers: Sequence[int], identity: str, processes: int
 ) -> Generator[int]:
     """Compute and store chunks in processes of their own; yield the number of each.
 
@@ -44,6 +52,7 @@ def compute_in_processes(
         prepare: makes the evaluation in each process.
         folder: of the run.
         numbers: of the chunks; process j takes every `processes`-th from the j-th.
+        identity: see `compute_here`.
         processes: how many are started.
 
     Raises:
@@ -56,7 +65,7 @@ def compute_in_processes(
     try:
         for j in range(min(processes, len(numbers))):
             ours, theirs = context.Pipe(duplex=False)
-            arguments = (prepare, j, folder, numbers[j::processes], theirs)
+            arguments = (prepare, j, folder, numbers[j::processes], identity, theirs)
             process = context.Process(target=_work, args=arguments, daemon=True)
             process.start()
             theirs.close()  # so that its end is noticed
@@ -89,13 +98,18 @@ def _receive(started: dict[Connection, Any]) -> Iterator[int]:
 
 
 def _work(
-    prepare: Prepare, place: int, folder: Path, numbers: Sequence[int], reports: Connection
+    prepare: Prepare,
+    place: int,
+    folder: Path,
+    numbers: Sequence[int],
+    identity: str,
+    reports: Connection,
 ) -> None:
     """Compute chunks in a process that was started for it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     try:
-        for number in compute_here(prepare(place), folder, numbers):
+        for number in compute_here(prepare(place), folder, numbers, identity):
             reports.send(number)
     except (LatelierError, OSError, MemoryError, RuntimeError) as error:
         error.add_note(traceback.format_exc())

@@ -110,12 +110,13 @@ def _compute(
     evaluation: Evaluation, resources: Resources, missing: list[int], unusable: list[Unusable]
 ) -> Generator[int]:
     """Compute chunks; yield the number of samples of each, and collect those that are unusable."""
-    folder = evaluation.config.out
+    folder, identity = evaluation.config.out, evaluation.identity
     if resources.processes == 1:
-        computed = compute_here(evaluation, folder, missing)
+        computed = compute_here(evaluation, folder, missing, identity)
     else:
         prepare = partial(prepare_in_process, evaluation.config)
-        computed = compute_in_processes(prepare, folder, missing, resources.processes)
+        count = resources.processes
+        computed = compute_in_processes(prepare, folder, missing, identity, count)
     with closing(computed):  # which ends the processes at once, also after an error
         for number in computed:
             unusable += read_header(chunk_path(folder / CHUNKS, number)).unusable

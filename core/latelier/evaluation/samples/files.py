@@ -1,8 +1,8 @@
 """Pictures in files as samples, with what a manifest says of them."""
 
 import hashlib
-from collections.abc import Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property, partial
 from io import BytesIO
 from typing import Any
 
@@ -49,9 +49,19 @@ class FileSamples:
         self._data = data
         self._is_resized = size is not None
         self.size = size or self._first_size()
-        self.facts: Mapping[str, Any] = {
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What determines the samples; all their files are read for it."""
+        return self.list_facts(range(self.count))
+
+    def list_facts(self, indices: Iterable[int]) -> dict[str, Any]:
+        """Return what determines some of the samples, with a hash of their files."""
+        manifest, data = self._source.manifest, self._data
+        return {
             "source": f"manifest {hashlib.sha256(manifest.lines).hexdigest()}",
             "records": len(manifest),
+            "files": self._hash_files(indices),
             "size": list(self.size),
             "resize": data.resize if self._is_resized else "none",
             "crop": data.crop if self._is_resized else "none",
@@ -103,6 +113,18 @@ class FileSamples:
             view = choose_view(image.size, self.size, centered, np.random.default_rng(0))
         fields = show_view(record, read, image, view, RESAMPLING[self._data.resize])
         return {**fields, "image": denormalize(fields["image"]).to(torch.uint8)}
+
+    def _hash_files(self, indices: Iterable[int]) -> str:
+        """Return the SHA-256 of the pictures, maps and masks of some samples, by their own."""
+        manifest, whole = self._source.manifest, hashlib.sha256()
+        for index in indices:
+            record = manifest[int(self._source.members[index])]
+            for place in filter(None, (record, record.semantic_map, record.mask)):
+                try:
+                    whole.update(hashlib.sha256(read_bytes(manifest.root, place)).digest())
+                except UnusableError as error:
+                    whole.update(str(error).encode())
+        return whole.hexdigest()
 
     def _first_size(self) -> Size:
         manifest, fault = self._source.manifest, ""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -26,13 +27,15 @@ class PairedSamples:
         self.name = pictures.name
         self.count = pictures.count
         self.size = pictures.size
-        self.facts: Mapping[str, Any] = {
-            **pictures.facts,
-            "originals": None if originals is None else originals.facts,
-        }
         self._pictures = pictures
         self._originals = originals
         self._pairs = [] if originals is None else _pair(pictures, originals)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What determines the pictures and their originals; all their files are read for it."""
+        originals = None if self._originals is None else self._originals.list_facts(self._pairs)
+        return {**self._pictures.facts, "originals": originals}
 
     def check_fields(self, fields: Collection[str], /) -> None:
         """Check that all originals have some fields.

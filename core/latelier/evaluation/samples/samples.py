@@ -11,14 +11,20 @@ class Samples(Protocol):
         name: Of the data set, for messages and results.
         count: Number of samples.
         size: Width and height of the pictures.
-        facts: What determines the samples, as JSON values for provenance; paths are not in it.
-            "source" is what they are before they are resized.
     """
 
     name: str
     count: int
     size: tuple[int, int]
-    facts: Mapping[str, Any]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What determines the samples, as JSON values for provenance; paths are not in it.
+
+        "source" is what they are before they are resized: names and annotations, not the bytes of
+        files, whose hash is "files".
+        """
+        ...
 
     def check_fields(self, fields: Collection[str], /) -> None:
         """Check that all samples have some fields.

@@ -133,6 +133,37 @@ def test_bad_input_is_one_line(cli, paint, tmp_path, arguments, message):
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("changed", ["made", "real"])
+def test_other_pictures_under_the_same_names_are_an_error(cli, paint, tmp_path, changed):
+    paint("made", range(3))
+    paint("real", range(3), seed=1)
+    command = ("evaluate", "pictures", "made", "--originals", "real")
+    assert cli(*command).status == 0
+    before = read_figures(tmp_path / "evaluation")
+
+    paint(changed, range(3), seed=2)
+    done = cli(*command)
+
+    assert done.status == 2
+    assert f"has another data.{'originals.' if changed == 'real' else ''}files" in done.err
+    assert "use the same values and files, or name another out" in done.err
+    assert read_figures(tmp_path / "evaluation") == before
+
+
+def test_other_reference_pictures_under_the_same_names_give_other_figures(cli, paint, tmp_path):
+    paint("made", range(6))
+    paint("real", range(6), seed=1)
+    command = ("evaluate", "pictures", "made", "--reference", "real")
+    cli(*command)
+    before = read_figures(tmp_path / "evaluation")
+
+    paint("real", range(6), seed=2)
+    done = cli(*command)
+
+    assert done.status == 0
+    assert read_figures(tmp_path / "evaluation") != before
+
+
 def test_an_existing_reference_is_replaced_only_by_force(cli, paint):
     paint("real", range(3))
     cli("evaluate", "reference", "real")
