@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from latelier.checkpoints.adapter_files import read_adapter_file
 from latelier.checkpoints.lora.lora import Lora
-from latelier.contracts.errors import ModelFileError
+from latelier.contracts.errors import CompatibilityError, ModelFileError
 from latelier.io.hashing import sha256_of
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
@@ -81,6 +81,14 @@ def test_a_pickle_is_read_in_a_sandbox(read, tmp_path, suffix):
     loaded = read(path)
     assert (loaded.name, loaded.adapter.id) == ("style", "latelier/lora")
     assert loaded.adapter.weights_sha256 == sha256_of(path)
+
+
+def test_an_error_names_the_pickle_and_not_its_copy(read, tmp_path):
+    path = tmp_path / "style.pt"
+    torch.save(tensors(**{f"{NAME}.lora_A.weight": torch.ones(2, 17)}), path)
+    with pytest.raises(CompatibilityError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: is a LoRA of another model")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Files of weights that hold an adapter alone, such as those of LoRAs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def read_adapter_file(path: Path, model: Model, atelier: Atelier) -> LoadedAdapt
             weights = weights.rename(weights.with_name(f"{path.stem}.safetensors"))
             copy_config(path.parent, weights.parent)
         kind = _find_kind(path, shapes_of(weights), copies, atelier)
-        adapter = read_weight_adapter(kind, weights, sha256_of(path), model, atelier)
+        with _naming(path, weights):
+            adapter = read_weight_adapter(kind, weights, sha256_of(path), model, atelier)
     finally:
         copies.remove()
     return LoadedAdapter(name_of(path), adapter)
@@ -129,6 +131,17 @@ def name_of(path: Path) -> str:
     stem = path.absolute().parent.name if stem in _IN_FOLDERS else stem
     name = re.sub(r"\W+", "_", stem).strip("_") or "adapter"
     return name if name.isidentifier() else f"adapter_{name}"
+
+
+@contextmanager
+def _naming(path: Path, weights: Path) -> Iterator[None]:
+    """Name a file in errors where its copy is read."""
+    try:
+        yield
+    except LatelierError as error:
+        if weights == path:
+            raise
+        raise type(error)(str(error).replace(str(weights), str(path))) from None
 
 
 def _find_kind(

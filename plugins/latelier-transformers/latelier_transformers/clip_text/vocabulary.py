@@ -105,7 +105,8 @@ class ClipVocabulary:
                 if not token.strip() or self._tokenizer.token_to_id(token) is not None:
                     raise InvalidConfigError(
                         f"expected a word that the tokenizer lacks, got '{token}': choose another "
-                        "name"
+                        "name; the word of an embedding is the name of its file, unless the file "
+                        "says its own"
                     )
                 added[token] = number
                 number += 1
