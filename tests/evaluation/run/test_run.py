@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latelier.contracts.errors import DataError, EvaluationError, InvalidConfigError
+from latelier.contracts.errors import (
+    DataError,
+    EvaluationError,
+    InvalidConfigError,
+    InvalidInputError,
+)
 from latelier.data.pictures import UnusableError
 from latelier.evaluation.records.chunk import list_chunks
 from latelier.evaluation.run import recording
@@ -109,12 +114,33 @@ def test_other_reference_pictures_are_computed_again(configure, resources):
     assert first.figures[1] != second.figures[1]
 
 
-def test_a_configuration_of_the_user_is_not_overwritten(configure, resources, tmp_path):
+@pytest.mark.parametrize(
+    "name", ["evaluation.yaml", "chunks", "pictures", "results.md", "results.csv"]
+)
+def test_a_file_of_the_user_is_not_overwritten(configure, resources, tmp_path, name):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "evaluation.yaml").write_text("mine")
+    (tmp_path / "run" / name).write_text("mine")
 
-    with pytest.raises(InvalidConfigError, match="was not written by a run"):
+    with pytest.raises(InvalidConfigError, match=f"{name} was not written by a run"):
         run_evaluation(configure(), resources)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [name]
+
+
+def test_a_refused_run_leaves_no_folder(configure, resources, tmp_path):
+    with pytest.raises(DataError, match="not found"):
+        run_evaluation(configure(reference=tmp_path / "missing.safetensors"), resources)
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_in_a_stored_run_leaves_it(configure, resources, tmp_path):
+    run_evaluation(configure(), resources)
+    before = sorted((tmp_path / "run").rglob("*"))
+
+    with pytest.raises(DataError, match="not found"):
+        run_evaluation(configure(reference=tmp_path / "missing.safetensors"), resources)
+
+    assert sorted((tmp_path / "run").rglob("*")) == before
 
 
 def test_two_runs_in_one_folder_are_an_error(configure, resources, toys):
@@ -205,16 +231,45 @@ def test_parts_of_different_evaluations_are_an_error(configure, resources, tmp_p
         merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "merged", resources)
 
 
-def test_parts_are_not_merged_into_another_run(configure, resources, tmp_path):
-    config = configure()
-    run_evaluation(config, resources)
-    other = configure(out=tmp_path / "other", seed=1)
+@pytest.mark.parametrize("fields", [{"seed": 1, "keep": 2}, {"reference": {"pictures": 9}}])
+def test_a_merged_run_replaces_another_only_by_force(
+    configure, resources, tmp_path, uninterrupted, fields
+):
+    parts = [tmp_path / "uninterrupted"]
+    other = configure(out=tmp_path / "other", **fields)
     run_evaluation(other, resources)
     before = read_results(other)
 
-    with pytest.raises(InvalidConfigError, match="other has another seed"):
-        merge_runs([config.out], other.out, resources)
+    with pytest.raises(InvalidInputError, match="other: already has a run; --force replaces it"):
+        merge_runs(parts, other.out, resources)
     assert read_results(other) == before
+    merge_runs(parts, other.out, resources, force=True)
+
+    assert read_results(other) == uninterrupted
+    assert not (other.out / "pictures").exists()
+
+
+def test_parts_are_not_merged_into_a_folder_of_the_user(configure, resources, tmp_path):
+    run_evaluation(configure(), resources)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "results.md").write_text("mine")
+
+    with pytest.raises(InvalidInputError, match="mine: is no folder of an evaluation"):
+        merge_runs([tmp_path / "run"], tmp_path / "mine", resources, force=True)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["results.md"]
+
+
+def test_an_interrupted_merging_goes_on(configure, resources, tmp_path, uninterrupted, monkeypatch):
+    config = configure()
+    run_evaluation(config, resources)
+    with monkeypatch.context() as patch:
+        patch.setattr("latelier.evaluation.run.run.write_report", None)
+        with pytest.raises(TypeError):
+            merge_runs([config.out], tmp_path / "merged", resources)
+
+    merge_runs([config.out], tmp_path / "merged", resources)
+
+    assert (tmp_path / "merged" / "results.json").read_bytes() == uninterrupted
 
 
 def test_a_folder_that_is_no_run_is_not_merged(resources, tmp_path):

@@ -36,27 +36,40 @@ CHUNKS = "chunks"
 PICTURES = "pictures"
 REFERENCE = "reference.safetensors"
 RESULTS = "results.json"
+REPORT = (RESULTS, "results.csv", "results.md")
 
 
 @contextmanager
 def hold_folder(folder: Path, evaluation: Evaluation) -> Iterator[None]:
     """Make the folder of a run, or check that what is in it is of the same evaluation; claim it.
 
+    A folder that was made is removed if an error ends the run before anything is stored.
+
     Raises:
         InvalidConfigError: it holds another evaluation, or another process works in it.
         OSError: it cannot be written.
     """
+    facts = json.loads(json.dumps(evaluation.facts))
+    _check_content(folder, facts)
     (folder / CHUNKS).mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
             stack.enter_context(claim(folder))
         except BlockingIOError:
             raise InvalidConfigError(f"out: another process evaluates in {folder}") from None
-        _check_facts(folder, evaluation)
+        _check_content(folder, facts)  # another process may have been here
+        is_new = not (folder / FACTS).is_file()
+        if is_new:
+            write_json(folder / FACTS, facts)
         for inner in (folder, folder / CHUNKS, folder / PICTURES):
             remove_leftovers(inner)
         write_bytes(folder / CONFIG, to_yaml(evaluation.config).encode())
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new and {path.name for path in folder.rglob("*")} == {CONFIG, FACTS, CHUNKS}:
+                discard(folder)
+            raise
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -118,6 +131,22 @@ def discard(folder: Path) -> None:
         folder.rmdir()
 
 
+def clear(folder: Path) -> None:
+    """Remove the files of a run from its folder; others stay.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    for path in (
+        *(folder / PICTURES).glob("*.png"),
+        *(folder / name for name in (REFERENCE, *REPORT)),
+    ):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):  # it is not empty
+        (folder / PICTURES).rmdir()
+    discard(folder)
+
+
 def check_same(found: Mapping[str, Any], expected: Mapping[str, Any], where: str) -> None:
     """Check that facts are those of another run.
 
@@ -146,18 +175,17 @@ def _list_changes(
             yield f"{parent}{name}", there, here
 
 
-def _check_facts(folder: Path, evaluation: Evaluation) -> None:
-    facts = json.loads(json.dumps(evaluation.facts))
+def _check_content(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Check that a folder has a run with these facts, or no file of the name of one of a run."""
     if (folder / FACTS).is_file():
         check_same(read_facts(folder), facts, f"out: {folder}")
         return
-    for name in (CONFIG, REFERENCE, RESULTS):
-        if (folder / name).exists():
+    for name in (CONFIG, CHUNKS, PICTURES, REFERENCE, *REPORT):
+        path = folder / name
+        if any(path.iterdir()) if path.is_dir() else path.exists():
             raise InvalidConfigError(
-                f"out: {folder / name} was not written by a run, and would be overwritten; name "
-                "another out"
+                f"out: {path} was not written by a run, and would be overwritten; name another out"
             )
-    write_json(folder / FACTS, facts)
 
 
 def _show(value: Any) -> str:

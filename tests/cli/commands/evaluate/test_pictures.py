@@ -164,6 +164,28 @@ def test_other_reference_pictures_under_the_same_names_give_other_figures(cli, p
     assert read_figures(tmp_path / "evaluation") != before
 
 
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["a.safetensors", "./a.safetensors"], "a.safetensors: is named twice"),
+        (["a.safetensors", "made"], "got both: 'made' is a folder"),
+        (["a.safetensors", "b.safetensors"], "b.safetensors: not found"),
+        (["made", "./made"], "made: is named twice"),
+        (["made"], "made: is not the folder of an evaluation"),
+    ],
+)
+def test_parts_that_cannot_be_merged_are_one_line(cli, paint, tmp_path, parts, message):
+    paint("made", range(2))
+    cli("evaluate", "reference", "made", "-o", "a.safetensors")
+
+    done = cli("evaluate", "merge", *parts, "-o", "merged")
+
+    assert done.status == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "merged").exists()
+
+
 def test_an_existing_reference_is_replaced_only_by_force(cli, paint):
     paint("real", range(3))
     cli("evaluate", "reference", "real")

@@ -23,16 +23,36 @@ def merge(
     force: Force = False,
 ) -> None:
     """Join the parts of a run, and measure it; or the parts of a reference."""
-    if all(path.is_dir() for path in parts):
-        _merge_runs(parts, output)
+    from latelier.contracts.errors import InvalidInputError
+
+    _check_parts(parts)
+    folders = [path for path in parts if path.is_dir()]
+    if folders and len(folders) < len(parts):
+        raise InvalidInputError(
+            f"expected folders of runs or files of references, got both: '{folders[0]}' is a folder"
+        )
+    if folders:
+        _merge_runs(parts, output, force)
     else:
         _merge_references(parts, output, force)
 
 
-def _merge_runs(parts: list[Path], output: Path) -> None:
+def _check_parts(parts: list[Path]) -> None:
+    from latelier.contracts.errors import InvalidInputError
+
+    found = set[Path]()
+    for path in parts:
+        if not path.exists():
+            raise InvalidInputError(f"{path}: not found; expected a run or a reference")
+        if path.resolve() in found:
+            raise InvalidInputError(f"{path}: is named twice; name each part once")
+        found.add(path.resolve())
+
+
+def _merge_runs(parts: list[Path], output: Path, force: bool) -> None:
     from latelier.evaluation.run.merging import merge_runs
 
-    show_results(merge_runs(parts, output, make_resources(1)), output)
+    show_results(merge_runs(parts, output, make_resources(1), force=force), output)
 
 
 def _merge_references(parts: list[Path], output: Path, force: bool) -> None:
