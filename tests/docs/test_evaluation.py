@@ -40,7 +40,7 @@ def test_all_measures_and_networks_are_listed():
     }
     assert measures == {*default_atelier().measures.names(), "clip_score"}
     networks = {row[0].split()[0].strip("`") for row in rows_of("Which network")}
-    assert networks == {*default_atelier().feature_networks.names(), "clip"}
+    assert networks == {*default_atelier().feature_networks.names(), "clip", "dinov2"}
 
 
 def test_every_field_that_is_set_exists():

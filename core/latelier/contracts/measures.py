@@ -43,11 +43,13 @@ class Figure:
         name: in files, unique in its measure, such as "precision".
         title: in tables, such as "Precision".
         value: the result.
-        low: lower end of the 95 % interval; None where there is none.
+        low: lower end of the 95 % confidence interval of the expected value; None where there is
+            none.
         high: upper end of it.
         unit: of the value, such as "dB"; "" without one.
         better: which values are better.
         note: what a reader must know of this value, such as its bias; "" for nothing.
+        count: of how many pictures or objects it is; None where a measure does not say.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Figure:
     high: float | None = None
     unit: str = ""
     note: str = ""
+    count: int | None = None
 
 
 class Records(Protocol):

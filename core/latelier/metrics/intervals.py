@@ -1,4 +1,4 @@
-"""95 % intervals of figures, of the pictures that were drawn: others would give another value."""
+"""95 % confidence intervals of the expected value of a figure, over sets of as many pictures."""
 
 from collections.abc import Callable, Sequence
 from math import sqrt

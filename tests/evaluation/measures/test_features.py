@@ -22,7 +22,7 @@ from latelier.metrics.inception_score import inception_scores
 from latelier.metrics.kernel_distance import kernel_distance
 from latelier.metrics.manifold.density_coverage import density_coverage
 from latelier.metrics.manifold.precision_recall import precision_recall
-from latelier.metrics.networks.inception_features import FID_NETWORK
+from latelier.metrics.networks.inception_features import FID_NETWORK, UNKNOWN_INCEPTION
 
 
 def draw(count: int, seed: int = 0, shift: float = 0.0, width: int = 6) -> torch.Tensor:
@@ -100,11 +100,20 @@ def test_one_picture_is_an_error(compute) -> None:
     [
         (FID_NETWORK, ["FID", "KID", "IS"]),
         (f"{FID_NETWORK}, not resized", ["FID", "KID", "IS"]),
+        (
+            f"{UNKNOWN_INCEPTION}, not resized",
+            [
+                f"{title} (Inception-v3 of unknown weights)"
+                for title in ("Fréchet distance", "Kernel distance", "Classifier score")
+            ],
+        ),
         ("scenes", ["Fréchet distance", "Kernel distance", "Classifier score"]),
         ("", ["Fréchet distance", "Kernel distance", "Classifier score"]),
     ],
 )
-def test_only_figures_of_the_inception_have_the_published_names(compute, network, titles) -> None:
+def test_only_figures_of_the_published_inception_have_the_published_names(
+    compute, network, titles
+) -> None:
     columns = {"features": draw(12), "logits": draw(12, 2)}
     measures = [
         FrechetDistance(FrechetDistanceConfig()),
@@ -127,6 +136,17 @@ def test_the_kernel_distance_has_its_interval_and_deviation(compute) -> None:
     assert f"standard deviation {expected.deviation:.2g} of 8 subsets of 50" in figure.note
 
 
+def test_an_interval_below_zero_is_noted_as_impossible(compute) -> None:
+    reference = draw(60, 1)
+    copies = torch.cat([reference, reference])
+    measure = KernelDistance(KernelDistanceConfig(subset_size=50))
+    figure = compute(measure, {"features": copies}, reference)["kernel_distance"]
+    assert figure.high < 0
+    assert "not independent of the reference" in figure.note
+    usual = compute(measure, {"features": draw(60)}, reference)["kernel_distance"]
+    assert "independent" not in usual.note
+
+
 def test_subsets_of_the_kernel_distance_are_of_all_pictures_where_there_are_few(compute) -> None:
     measure = KernelDistance(KernelDistanceConfig())
     figure = compute(measure, {"features": draw(30)}, draw(40, 1))["kernel_distance"]
@@ -134,17 +154,33 @@ def test_subsets_of_the_kernel_distance_are_of_all_pictures_where_there_are_few(
 
 
 def test_the_score_is_the_mean_of_splits(compute) -> None:
-    logits = draw(45, width=10) * 2
+    logits = draw(205, width=10) * 2
     figure = compute(InceptionScore(InceptionScoreConfig()), {"logits": logits})["inception_score"]
-    scores = inception_scores([logits], 45)
+    scores = inception_scores([logits], 205)
     assert figure.value == pytest.approx(sum(scores) / 10)
     assert figure.low < figure.value < figure.high
-    few = compute(InceptionScore(InceptionScoreConfig()), {"logits": logits[:3]})
-    assert few["inception_score"].value == pytest.approx(1)
-    assert few["inception_score"].low is None
+    assert "mean of 10 splits of 20 pictures" in figure.note
 
 
-def test_precision_and_recall_are_of_equally_many_spread_evenly(compute) -> None:
+@pytest.mark.parametrize(("count", "splits"), [(10, 1), (39, 1), (40, 2), (199, 9)])
+def test_few_pictures_are_scored_in_fewer_splits(compute, count: int, splits: int) -> None:
+    logits = draw(count, width=10) * 2
+    figure = compute(InceptionScore(InceptionScoreConfig()), {"logits": logits})["inception_score"]
+    scores = inception_scores([logits], count, splits)
+    assert figure.value == pytest.approx(sum(scores) / splits)
+    assert (figure.low is None) == (splits <= 5)
+    assert f"mean of {splits} split" in figure.note
+
+
+def test_precision_and_recall_are_of_all_pictures_up_to_a_limit(compute) -> None:
+    pictures, reference = draw(40), draw(60, 1)
+    figures = compute(PrecisionRecall(PrecisionRecallConfig()), {"features": pictures}, reference)
+    expected = [float(each.double().mean()) for each in precision_recall(pictures, reference)]
+    assert [figure.value for figure in figures.values()] == expected
+    assert [figure.count for figure in figures.values()] == [40, 60]
+
+
+def test_more_pictures_than_the_limit_are_spread_evenly(compute) -> None:
     pictures, reference = draw(40), draw(25, 1)
     config = PrecisionRecallConfig(neighbors=2, pictures=20)
     figures = compute(PrecisionRecall(config), {"features": pictures}, reference)
@@ -153,17 +189,16 @@ def test_precision_and_recall_are_of_equally_many_spread_evenly(compute) -> None
     assert [figure.value for figure in figures.values()] == expected
     assert list(figures) == ["precision", "recall"]
     assert all(0 <= figure.low <= figure.value <= figure.high <= 1 for figure in figures.values())
-    sizes = compute(PrecisionRecall(PrecisionRecallConfig()), {"features": pictures}, reference)
-    assert sizes["recall"].value in {k / 25 for k in range(26)}
 
 
-def test_density_and_coverage_are_of_equally_many(compute) -> None:
-    pictures, reference = draw(30), draw(30, 1)
+def test_density_and_coverage_are_of_all_pictures(compute) -> None:
+    pictures, reference = draw(30), draw(40, 1)
     figures = compute(DensityCoverage(DensityCoverageConfig()), {"features": pictures}, reference)
     density, covered = density_coverage(pictures, reference)
     assert figures["density"].value == pytest.approx(float(density.mean()))
     assert figures["density"].low < figures["density"].value < figures["density"].high
     assert figures["coverage"].value == pytest.approx(float(covered.double().mean()))
+    assert [figure.count for figure in figures.values()] == [30, 40]
 
 
 def test_no_more_pictures_than_neighbors_is_an_error(compute) -> None:

@@ -12,7 +12,9 @@ INCEPTION = "Inception-v3 (FID, 2015-12-05)"
 
 @pytest.fixture
 def results() -> Results:
-    distance = Figure("frechet_distance", "Fréchet distance", 12.3456, "lower", 12.0, 12.75)
+    distance = Figure(
+        "frechet_distance", "Fréchet distance", 12.3456, "lower", 12.0, 12.75, count=5000
+    )
     ratio = Figure("psnr", "PSNR", 24.0, "higher", unit="dB", note="of 8 bits")
     return Results(
         title="Super-resolution",

@@ -23,6 +23,7 @@ def test_the_files_say_the_same(results, published, tmp_path):
         "high": 12.75,
         "unit": "",
         "note": "",
+        "count": 5000,
     }
     with paths[1].open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))

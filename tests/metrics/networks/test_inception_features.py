@@ -6,8 +6,15 @@ import torch
 from safetensors.torch import save_file
 
 from latelier.contracts.errors import InvalidInputError, ModelFileError
+from latelier.io.hashing import sha256_of
+from latelier.metrics.networks import inception_features
 from latelier.metrics.networks.configs import InceptionConfig
-from latelier.metrics.networks.inception_features import FID_NETWORK, InceptionFeatures
+from latelier.metrics.networks.inception_features import (
+    FID_NETWORK,
+    PUBLISHED_SHA256,
+    UNKNOWN_INCEPTION,
+    InceptionFeatures,
+)
 
 from .conftest import draw_pictures
 
@@ -44,12 +51,17 @@ def test_weights_are_the_same_in_safetensors_and_without_counters(
 
 def test_the_rule_of_resizing_is_in_the_name_and_the_identity(network, inception_file):
     clean = load(inception_file, resize="bicubic_antialias")
-    assert network.name == FID_NETWORK
-    assert clean.name.startswith(FID_NETWORK)
-    assert clean.name != network.name
+    assert clean.name == f"{network.name}, resized as clean-fid"
     assert clean.identity != network.identity
     images = draw_pictures(320, 300)
     assert not torch.allclose(clean(images).vectors, network(images).vectors, rtol=1e-3)
+
+
+def test_only_the_published_file_is_the_inception_of_fid(network, inception_file, monkeypatch):
+    assert network.name == UNKNOWN_INCEPTION
+    own = sha256_of(inception_file)[: len(PUBLISHED_SHA256)]
+    monkeypatch.setattr(inception_features, "PUBLISHED_SHA256", own)
+    assert load(inception_file).name == FID_NETWORK
 
 
 def test_without_a_rule_pictures_have_the_size_of_the_network(network, inception_file):

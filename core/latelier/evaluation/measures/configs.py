@@ -10,7 +10,8 @@ _SEED = Field(default=2020, ge=0, lt=2**32, description="of the random choice, a
 _PICTURES = Field(
     default=10_000,
     ge=2,
-    description="most pictures of each side, spread evenly; time grows with their square",
+    description="most pictures, and most reference pictures, spread evenly; time grows with their "
+    "product",
 )
 
 
@@ -43,7 +44,11 @@ class InceptionScoreConfig(Frozen):
     """The Inception Score."""
 
     splits: int = Field(
-        default=10, ge=1, le=1000, description="parts of the pictures that are scored on their own"
+        default=10,
+        ge=1,
+        le=1000,
+        description="parts of the pictures that are scored on their own; fewer where a part "
+        "would have fewer than 20 pictures",
     )
     seed: int = _SEED
 

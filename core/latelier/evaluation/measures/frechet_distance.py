@@ -17,8 +17,8 @@ from latelier.metrics.intervals import jackknife_interval
 class FrechetDistance(FeatureMeasure):
     """How far the distribution of the pictures is from that of the reference.
 
-    The interval is for other pictures of the same number. The bias depends on their number, and is
-    in the value and in the interval.
+    The interval is of the expected distance of as many pictures. The bias depends on their number,
+    and is in the value and in the interval.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"features", "reference"})
@@ -53,6 +53,7 @@ class FrechetDistance(FeatureMeasure):
                 low=None if low is None else max(0.0, low),
                 high=high,
                 note=_note_bias(records.count, reference.count, len(statistics.mean)),
+                count=records.count,
             )
         ]
 

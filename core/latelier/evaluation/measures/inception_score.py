@@ -10,6 +10,9 @@ from latelier.evaluation.measures.features import FeatureMeasure, name_of_featur
 from latelier.metrics.inception_score import inception_scores
 from latelier.metrics.intervals import mean_interval
 
+_FEWEST = 20
+"""Pictures of a split. The score of N pictures is N at most, and that of a few says nothing."""
+
 
 class InceptionScore(FeatureMeasure):
     """How sure a classifier is of each picture, and how many classes it finds."""
@@ -21,7 +24,7 @@ class InceptionScore(FeatureMeasure):
 
     def compute(self, records: Records, reference: Reference | None, /) -> Sequence[Figure]:  # noqa: ARG002
         """Return the score."""
-        splits = min(self._config.splits, records.count)
+        splits = max(1, min(self._config.splits, records.count // _FEWEST))
         logits = (part for (part,) in records.chunks("logits"))
         scores = inception_scores(logits, records.count, splits, self._config.seed)
         low, high = mean_interval(scores) if splits > 5 else (None, None)
@@ -33,5 +36,9 @@ class InceptionScore(FeatureMeasure):
                 better="higher",
                 low=low,
                 high=high,
+                note=f"inception_score: mean of {splits} split{'s' * (splits > 1)} of "
+                f"{records.count // splits:,} pictures; it is biased downward for few, and the "
+                "score of N pictures is N at most",
+                count=records.count,
             )
         ]

@@ -9,6 +9,11 @@ from latelier.evaluation.measures.features import FeatureMeasure, name_of_featur
 from latelier.metrics.kernel_distance import kernel_distance
 from latelier.metrics.wilson import NORMAL_QUANTILE
 
+_IMPOSSIBLE = (
+    ". Its interval is below 0, where no distance of two distributions lies: the pictures are not "
+    "independent of the reference or of each other, such as copies and variants"
+)
+
 
 class KernelDistance(FeatureMeasure):
     """How far the distribution of the pictures is from that of the reference, without bias."""
@@ -30,15 +35,17 @@ class KernelDistance(FeatureMeasure):
         size = min(config.subset_size, len(features), len(reference.features))
         measured = kernel_distance(features, reference.features, config.subsets, size, config.seed)
         half = NORMAL_QUANTILE * measured.error
+        low, high = measured.value - half, measured.value + half
         return [
             Figure(
                 name="kernel_distance",
                 title=name_of_features(records.network, "KID", "Kernel distance"),
                 value=measured.value,
                 better="lower",
-                low=measured.value - half,
-                high=measured.value + half,
+                low=low,
+                high=high,
+                count=len(features),
                 note=f"kernel_distance: standard deviation {measured.deviation:.2g} of "
-                f"{config.subsets} subsets of {size} pictures",
+                f"{config.subsets} subsets of {size} pictures{_IMPOSSIBLE if high < 0 else ''}",
             )
         ]

@@ -11,8 +11,8 @@ from latelier.evaluation.report.results import Results
 from latelier.io.atomic import write_bytes, write_json
 
 _COLUMNS: tuple[str, ...] = (
-    "model", "pictures", "measure", "name", "network", "value", "low", "high", "unit", "better",
-    "note",
+    "model", "pictures", "measure", "name", "network", "value", "low", "high", "count", "unit",
+    "better", "note",
 )  # fmt: skip
 
 

@@ -38,10 +38,15 @@ def tabulate_figures(figures: Sequence[MeasuredFigure]) -> str:
     tables = []
     for network in dict.fromkeys(each.network for each in figures):
         rows = [
-            (_with_arrow(it.title, it.better), format_value(it), format_interval(it) or "-")
+            (
+                _with_arrow(it.title, it.better),
+                format_value(it),
+                format_interval(it) or "-",
+                "-" if it.count is None else f"{it.count:,}",
+            )
             for it in (each.figure for each in figures if each.network == network)
         ]
-        tables.append(to_table((_head_network(network), "value", "95 % interval"), rows))
+        tables.append(to_table((_head_network(network), "value", "95 % interval", "of"), rows))
     return "\n\n".join(tables)
 
 

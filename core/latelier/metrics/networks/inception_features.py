@@ -10,6 +10,7 @@ from latelier.checkpoints.io.weights import load_into, meta_device
 from latelier.checkpoints.weight_files import tensors_of
 from latelier.contracts.errors import InvalidInputError, ModelFileError
 from latelier.contracts.features import Features
+from latelier.io.hashing import sha256_of
 from latelier.metrics.features import FrozenNetwork
 from latelier.metrics.networks.checks import check_pictures, full_precision, hash_weights
 from latelier.metrics.networks.configs import InceptionConfig
@@ -19,10 +20,17 @@ from latelier.metrics.networks.resizing import resize_bicubic_antialias, resize_
 FID_NETWORK = "Inception-v3 (FID, 2015-12-05)"
 """Beginning of the name in results: Frechet distances of these features alone are FID."""
 
-_NAMES = {
-    "tf1_bilinear": FID_NETWORK,
-    "bicubic_antialias": f"{FID_NETWORK}, resized as clean-fid",
-    "none": f"{FID_NETWORK}, not resized",
+UNKNOWN_INCEPTION = "Inception-v3 of unknown weights"
+"""Beginning of the name where the file is not the published one."""
+
+PUBLISHED_SHA256 = "6726825d"
+"""Beginning of the SHA-256 of the file that torch-fidelity and pytorch-fid publish, as it is in its
+names."""
+
+_RULES = {
+    "tf1_bilinear": "",
+    "bicubic_antialias": ", resized as clean-fid",
+    "none": ", not resized",
 }
 
 
@@ -39,8 +47,11 @@ class InceptionFeatures(FrozenNetwork):
         """
         super().__init__()
         self._resize = config.resize
-        self.name = _NAMES[config.resize]
-        self.network = load_inception(find_local(config.weights))
+        path = find_local(config.weights)
+        self.network = load_inception(path)
+        is_published = sha256_of(path).startswith(PUBLISHED_SHA256)
+        network = FID_NETWORK if is_published else UNKNOWN_INCEPTION
+        self.name = f"{network}{_RULES[config.resize]}"
         weights = hash_weights(self.network)
         self.identity = f"{FID_NETWORK}, weights {weights}, resize {config.resize}"
         self.freeze()
