@@ -136,7 +136,8 @@ class Measure(Protocol):
         """Return columns, (B, ...) each, computed on the device of the pictures.
 
         A row depends on its picture and sample alone. The run itself records the columns
-        "features" and "logits", so a measure of these returns an empty mapping.
+        "features" and "logits", so a measure that needs these and a reference alone returns an
+        empty mapping: it can be added to a run that is finished.
         """
         ...
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.features import Features
 from latelier.contracts.frozen import Frozen, validate
 from latelier.contracts.measures import EvaluatedPictures, Figure, Records, Reference
@@ -18,6 +19,8 @@ from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.registrar import Registrar
 from latelier.kernel.trust.policy import Policy
+
+_MEASURES = ("Difference", "Shift", "Logits", "Threads", "Broken", "Failing", "Recording")
 
 
 class ToyConfig(Frozen):
@@ -107,6 +110,20 @@ class Broken(Difference):
         return {"mean": pictures.images.float().mean((1, 2, 3))[:1]}
 
 
+class Failing(Shift):
+    """Has too few pictures, however many there are."""
+
+    def compute(self, records: Records, reference: Reference | None) -> Sequence[Figure]:
+        raise InvalidInputError("expected more pictures")
+
+
+class Recording(Shift):
+    """Records a column that it could compute from the features."""
+
+    def record(self, pictures: EvaluatedPictures) -> Mapping[str, Tensor]:
+        return {"mean": pictures.images.float().mean((1, 2, 3))}
+
+
 class Toys:
     """Registers them."""
 
@@ -114,7 +131,7 @@ class Toys:
     def latelier_register(self, registrar: Registrar) -> None:
         config = f"{__name__}:ToyConfig"
         registrar.feature_network("toy", factory=f"{__name__}:ToyNetwork", config=config)
-        for name in ("Difference", "Shift", "Logits", "Threads", "Broken"):
+        for name in _MEASURES:
             registrar.measure(name.lower(), factory=f"{__name__}:{name}", config=config)
 
 

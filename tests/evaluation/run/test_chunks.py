@@ -120,6 +120,11 @@ def test_logits_of_a_network_without_any_are_an_error(prepare):
         compute_chunk(prepare(measures=["logits"]), 0)
 
 
+def test_a_measure_of_features_that_records_is_an_error(prepare):
+    with pytest.raises(PluginError, match="'recording' recorded a column 'mean', but"):
+        compute_chunk(prepare(measures=["recording"]), 0)
+
+
 def test_a_column_without_a_row_for_each_picture_is_an_error(prepare):
     with pytest.raises(PluginError, match=r"'broken' recorded a column 'mean' of shape \(1,\)"):
         compute_chunk(prepare(measures=["broken"]), 0)

@@ -63,6 +63,8 @@ def test_options_that_a_run_gives_itself_are_an_error(prepare, tiny, tmp_path, o
         {"seed": 1},
         {"data": {"config": {"size": 32}, "seed": 5}},
         {"network": {"id": "toy", "config": {"version": 2}}},
+        {"measures": [{"id": "difference", "config": {"version": 2}}, "shift"]},
+        {"measures": ["shift"]},
         {"batch_size": 2},
         {"pictures": 10},
     ],
@@ -72,7 +74,12 @@ def test_the_identity_changes_with_what_determines_records(prepare, fields):
 
 
 def test_the_identity_does_not_change_with_what_does_not(prepare, tmp_path):
-    other = {"out": tmp_path / "other", "title": "Another", "published": "table-01"}
+    other = {
+        "out": tmp_path / "other",
+        "title": "Another",
+        "published": "table-01",
+        "measures": ["shift", "difference", "failing"],
+    }
 
     assert prepare(**other).identity == prepare().identity
 

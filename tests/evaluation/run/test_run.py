@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from math import isnan
 
 import pytest
 import torch
@@ -96,6 +97,34 @@ def test_a_finished_run_computes_nothing_again(configure, resources, monkeypatch
     run_evaluation(config, resources)
 
     assert read_results(config) == before
+
+
+def test_a_measure_of_features_is_added_to_a_finished_run(configure, resources, monkeypatch):
+    run_evaluation(configure(measures=["difference", "shift"]), resources)
+    monkeypatch.setattr("latelier.evaluation.run.processes.compute_chunk", None)
+
+    twice = ["difference", "shift", {"id": "shift", "config": {"version": 2}}]
+    more = run_evaluation(configure(measures=twice), resources)
+    fewer = run_evaluation(configure(measures=["difference", "shift"]), resources)
+
+    assert more is not None
+    assert fewer is not None
+    assert [each.measure for each in more.figures] == ["difference", "shift", "shift-2"]
+    assert [each.measure for each in fewer.figures] == ["difference", "shift"]
+    assert list(more.provenance["measures"]) == ["difference", "shift", "shift-2"]
+
+
+def test_a_measure_that_cannot_be_computed_has_no_value(configure, resources):
+    config = configure(measures=["failing", "shift"])
+
+    results = run_evaluation(config, resources)
+
+    assert results is not None
+    failed, shift = (each.figure for each in results.figures)
+    assert isnan(failed.value)
+    assert failed.note == "failing: cannot be computed: expected more pictures"
+    assert shift.value > 0
+    assert "failing: cannot be computed" in (config.out / "results.md").read_text()
 
 
 def test_another_configuration_in_the_folder_is_an_error(configure, resources):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from typing import Any
 
 from latelier.contracts.measures import Figure
@@ -22,8 +23,11 @@ class MeasuredFigure:
     network: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figure as JSON values."""
-        return {"measure": self.measure, "network": self.network, **asdict(self.figure)}
+        """Return the figure as JSON values; a value that could not be computed is None."""
+        values = asdict(self.figure)
+        if isnan(self.figure.value):  # JSON has no NaN
+            values["value"] = None
+        return {"measure": self.measure, "network": self.network, **values}
 
 
 @dataclass(frozen=True)

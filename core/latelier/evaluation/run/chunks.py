@@ -123,25 +123,31 @@ def _record(evaluation: Evaluation, made: Sequence[tuple[Sample, Tensor]]) -> di
         _check_size(images, originals)
     pictures = EvaluatedPictures(images, samples, originals, features)
     columns = {"index": torch.tensor([each["index"] for each in samples])}
-    columns |= _columns_of(features, evaluation.needs)
+    columns |= _columns_of(features, evaluation)
     for label, measure in evaluation.measures.items():
         recorded = measure.record(pictures)
+        if recorded and label not in evaluation.recording:
+            raise PluginError(
+                f"the measure '{label}' recorded a column '{min(recorded)}', but a measure that "
+                "needs features, logits or a reference alone records nothing"
+            )
         _check_rows(label, recorded, len(samples))
         columns |= {stored_name(label, name): each for name, each in recorded.items()}
     return {name: each.detach().cpu().contiguous() for name, each in columns.items()}
 
 
-def _columns_of(features: Features | None, needs: frozenset[str]) -> dict[str, Tensor]:
+def _columns_of(features: Features | None, evaluation: Evaluation) -> dict[str, Tensor]:
+    """Return the columns of the run: logits too, for measures that are added later."""
     if features is None:
         return {}
     columns = {"features": features.vectors}
-    if "logits" in needs:
-        if features.logits is None:
-            raise DataError(
-                "network: a measure needs the logits of classes, which this network does not have; "
-                "choose one that classifies, such as inception"
-            )
+    if features.logits is not None and evaluation.measures:
         columns["logits"] = features.logits
+    elif "logits" in evaluation.needs:
+        raise DataError(
+            "network: a measure needs the logits of classes, which this network does not have; "
+            "choose one that classifies, such as inception"
+        )
     return columns
 
 

@@ -30,7 +30,10 @@ from latelier.pipeline.storage.sources import find
 _MADE_BY_RUN = frozenset({"n", "seed", "size", "batch_size", "init_image", "mask"})
 """Keywords of `Pipeline.generate` that the run itself gives."""
 
-OF_RUN = frozenset({"features", "logits", "originals", "reference"})
+_OF_FEATURES = frozenset({"features", "logits", "reference"})
+"""Needs of measures that record nothing of their own."""
+
+OF_RUN = _OF_FEATURES | {"originals"}
 """Needs of measures that the run meets; all others are fields of samples."""
 
 
@@ -70,6 +73,21 @@ class Evaluation:
     def needs(self) -> frozenset[str]:
         """What all measures need."""
         return frozenset[str]().union(*(each.needs for each in self.measures.values()))
+
+    @property
+    def recording(self) -> frozenset[str]:
+        """Names of the measures that record columns of their own."""
+        return frozenset(
+            label
+            for label, each in self.measures.items()
+            if not each.needs or each.needs - _OF_FEATURES
+        )
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """The choice of each measure, as JSON values."""
+        chosen = (each.model_dump(mode="json") for each in self.config.measures)
+        return dict(zip(self.measures, chosen, strict=True))
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
@@ -204,8 +222,7 @@ def _check_options(options: Collection[str]) -> None:
 
 def _list_facts(evaluation: Evaluation) -> dict[str, Any]:
     fields = {
-        "task", "inputs", "seed", "batch_size", "chunk_size", "generate", "measures", "threads",
-        "dtype",
+        "task", "inputs", "seed", "batch_size", "chunk_size", "generate", "threads", "dtype",
     }  # fmt: skip
     config, network = evaluation.config, evaluation.network
     given = config.model_dump(mode="json", include=fields)
@@ -219,10 +236,11 @@ def _list_facts(evaluation: Evaluation) -> dict[str, Any]:
         "model": None if config.model is None else sha256_of(find(config.model).folder / MANIFEST),
         "adapters": [] if evaluation.model is None else _list_adapters(evaluation.model.pipeline),
         "network": None if network is None else network.identity,
+        "measures": {label: evaluation.choices[label] for label in sorted(evaluation.recording)},
         "weights": {
             label: each.identity
             for label, each in evaluation.measures.items()
-            if isinstance(each, WeightedMeasure)
+            if label in evaluation.recording and isinstance(each, WeightedMeasure)
         },
         "device": evaluation.device.type,
     }

@@ -1,13 +1,14 @@
 """Runs an evaluation: records its pictures, and measures what was recorded."""
 
 from collections.abc import Sequence
+from math import nan
 from pathlib import Path
 
 import torch
 
 from latelier._version import __version__
-from latelier.contracts.errors import EvaluationError, InvalidConfigError
-from latelier.contracts.measures import Reference
+from latelier.contracts.errors import EvaluationError, InvalidConfigError, LatelierError
+from latelier.contracts.measures import Figure, Measure, Reference
 from latelier.evaluation.protocol.config import EvaluationConfig
 from latelier.evaluation.published.table import read_published
 from latelier.evaluation.records.chunk import Unusable
@@ -29,7 +30,8 @@ def run_evaluation(config: EvaluationConfig, resources: Resources) -> Results | 
     """Record the pictures of an evaluation, measure them, and write the report into its folder.
 
     A run that was interrupted or killed goes on with what its folder has, also with other
-    resources, and ends with the same results.
+    resources, and ends with the same results. A measure that cannot be computed has a figure
+    without a value (NaN), whose note says why; all others are computed.
 
     Returns:
         the results; None if only a part of the chunks was to be computed.
@@ -37,7 +39,7 @@ def run_evaluation(config: EvaluationConfig, resources: Resources) -> Results | 
     Raises:
         InvalidConfigError: a field is invalid, or the folder holds another evaluation.
         DataError: the data are missing or damaged, or the reference is of another network.
-        LatelierError: the model, the network or a measure refuses the samples.
+        LatelierError: the model or the network refuses the samples.
         OSError: a file cannot be written.
     """
     if not config.measures:
@@ -82,6 +84,7 @@ def measure_records(
         reference="" if reference is None else f"{reference.count:,} pictures of {reference.name}",
         provenance={
             "facts": dict(evaluation.facts),
+            "measures": dict(evaluation.choices),
             "reference": None if reference is None else dict(reference.facts),
             "unusable": {
                 "count": len(unusable),
@@ -103,9 +106,19 @@ def _measure(
         records = StoredRecords(files, network, label)
         given = reference if "reference" in measure.needs else None
         with use_threads(evaluation.config.threads):
-            computed = measure.compute(records, given)
+            computed = _compute(label, measure, records, given)
         figures += [MeasuredFigure(label, figure, network) for figure in computed]
     return figures
+
+
+def _compute(
+    label: str, measure: Measure, records: StoredRecords, reference: Reference | None
+) -> Sequence[Figure]:
+    """Return the figures of a measure; one without a value if it cannot be computed."""
+    try:
+        return measure.compute(records, reference)
+    except LatelierError as error:
+        return [Figure(label, label, nan, "higher", note=f"{label}: cannot be computed: {error}")]
 
 
 def _by_index(unusable: Sequence[Unusable]) -> list[Unusable]:

@@ -94,6 +94,19 @@ def test_a_damaged_picture_is_named_and_counted(cli, paint, tmp_path):
     assert "1 samples were left out" in done.err
 
 
+def test_a_measure_that_cannot_be_computed_does_not_hinder_others(cli, paint, tmp_path):
+    paint("made", range(3))
+    measures = ("--measure", "precision_recall", "--measure", "kernel_distance")
+
+    done = cli("evaluate", "pictures", "made", "--reference", "made", *measures)
+
+    assert done.status == 1
+    assert "note: precision_recall: cannot be computed: " in done.err
+    figures = read_figures(tmp_path / "evaluation")
+    assert figures["precision_recall"] is None
+    assert figures["kernel_distance"] is not None
+
+
 def test_many_damaged_pictures_are_an_error(cli, paint, tmp_path):
     made = paint("made", range(10))
     for k in (2, 5):

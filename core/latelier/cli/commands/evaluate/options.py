@@ -1,5 +1,6 @@
 """Options that the commands of `latelier evaluate` share, and what they do with results."""
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,7 +75,7 @@ def choose_network(name: str | None, weights: str | None) -> dict[str, Any]:
 
 
 def show_results(results: "Results", out: Path) -> None:
-    """Show the figures, and where they are."""
+    """Show the figures, and where they are; exit with 1 if a measure could not be computed."""
     from latelier.evaluation.report.markdown import tabulate_figures
 
     unusable = results.provenance["unusable"]
@@ -86,3 +87,5 @@ def show_results(results: "Results", out: Path) -> None:
         typer.echo(f"note: {note}", err=True)
     show_line(tabulate_figures(results.figures))
     typer.echo(f"written to {out / 'results.md'}, .csv and .json", err=True)
+    if any(isnan(each.figure.value) for each in results.figures):
+        raise typer.Exit(1)
