@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from latelier.contracts.errors import InvalidInputError
@@ -169,6 +170,19 @@ def configure(tmp_path: Path) -> Callable[..., EvaluationConfig]:
         return validate(EvaluationConfig, values, "test")
 
     return configure
+
+
+@pytest.fixture
+def paint_folder(tmp_path: Path) -> Callable[[int], Path]:
+    """Write black pictures into a folder."""
+
+    def paint_folder(count: int) -> Path:
+        (tmp_path / "data").mkdir()
+        for k in range(count):
+            Image.new("RGB", (32, 32)).save(tmp_path / "data" / f"{k}.png")
+        return tmp_path / "data"
+
+    return paint_folder
 
 
 @pytest.fixture

@@ -222,6 +222,15 @@ def test_a_stored_reference_of_another_size_is_an_error(configure, resources, tm
         run_evaluation(configure(reference=stored, data={"config": {"size": 48}}), resources)
 
 
+def test_more_reference_pictures_than_there_are_is_an_error_that_names_them(
+    configure, resources, paint_folder
+):
+    fields = {"data": {"path": paint_folder(3)}, "pictures": 2, "reference": {"pictures": 9}}
+
+    with pytest.raises(DataError, match=r"^reference\.pictures: .* has 3 pictures, and 9 are"):
+        run_evaluation(configure(**fields), resources)
+
+
 def test_a_stored_reference_gives_the_same_results(configure, resources, tmp_path, uninterrupted):
     config = configure(reference=tmp_path / "uninterrupted" / "reference.safetensors")
 

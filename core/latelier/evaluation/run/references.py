@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latelier.contracts.errors import DataError
+from latelier.contracts.errors import DataError, LatelierError
 from latelier.evaluation.protocol.config import EvaluationConfig, ReferenceConfig
 from latelier.evaluation.records.chunk import Unusable
 from latelier.evaluation.records.reference import (
@@ -28,7 +28,8 @@ def open_reference(evaluation: Evaluation, resources: Resources) -> StoredRefere
     """Return the reference of a run; None if no measure needs one.
 
     Raises:
-        DataError: it is missing or damaged, or of another network or size than the run's.
+        DataError: it is missing or damaged, or of another network or size than the run's, which is
+            checked before anything is computed.
         LatelierError: see `compute_reference`.
     """
     config = evaluation.config
@@ -36,17 +37,16 @@ def open_reference(evaluation: Evaluation, resources: Resources) -> StoredRefere
         return None
     if config.reference.path is not None:
         reference = read_reference(config.reference.path)
-        check_reference(reference, evaluation, str(config.reference.path))
+        check_reference(reference.facts, evaluation, str(config.reference.path))
         return reference
-    own = prepare_evaluation(_configure(evaluation, config.reference), resources.atelier)
+    own = _prepare(evaluation, config.reference, resources)
+    check_reference(list_facts(own), evaluation, "reference")
     path, sample = config.out / REFERENCE, config.reference.sample
     if path.is_file():
         reference = read_reference(path)
         if reference.facts == list_facts(own) and reference.limit == sample:
             return reference
-    reference = compute_reference(own, path, sample, resources)
-    check_reference(reference, evaluation, "reference")
-    return reference
+    return compute_reference(own, path, sample, resources)
 
 
 def compute_reference(
@@ -77,14 +77,14 @@ def compute_reference(
     return reference
 
 
-def check_reference(reference: StoredReference, evaluation: Evaluation, where: str) -> None:
-    """Check that a reference is comparable with the pictures of a run.
+def check_reference(found: Mapping[str, Any], evaluation: Evaluation, where: str) -> None:
+    """Check by the facts of a reference that it is comparable with the pictures of a run.
 
     Raises:
         DataError: it is of another network, rule of resizing or size.
     """
     assert evaluation.network is not None
-    found, expected = reference.facts, evaluation.network
+    expected = evaluation.network
     if found["network"] != expected.identity:
         raise DataError(
             f"{where}: has features of {found['network_name']} ({found['network']}), and this run "
@@ -94,8 +94,19 @@ def check_reference(reference: StoredReference, evaluation: Evaluation, where: s
     if found["size"] != list(evaluation.samples.size):
         raise DataError(
             f"{where}: is of pictures of {_times(found['size'])}, and those of this run have "
-            f"{_times(evaluation.samples.size)}; make both of one size"
+            f"{_times(evaluation.samples.size)}; make both of one size: set that of the data "
+            "(--size)"
         )
+
+
+def _prepare(
+    evaluation: Evaluation, reference: ReferenceConfig, resources: Resources
+) -> Evaluation:
+    """Return the evaluation of the reference pictures of a run, ready to compute."""
+    try:
+        return prepare_evaluation(_configure(evaluation, reference), resources.atelier)
+    except LatelierError as error:
+        raise type(error)(f"reference{'.' if error.field else ': '}{error}") from None
 
 
 def _configure(evaluation: Evaluation, reference: ReferenceConfig) -> EvaluationConfig:
@@ -105,8 +116,9 @@ def _configure(evaluation: Evaluation, reference: ReferenceConfig) -> Evaluation
     pictures = reference.pictures
     if data.path is None:
         pictures = pictures or data.length or evaluation.count
-    elif data.size is None:
-        data = data.model_copy(update={"size": evaluation.samples.size})
+    elif data.size is None:  # the pictures of a model have its size, to which data are resized
+        size = evaluation.samples.size if config.model is not None else config.data.size
+        data = data.model_copy(update={"size": size})
     kept = {
         name: getattr(config, name)
         for name in ("network", "batch_size", "chunk_size", "max_unusable", "threads", "device")

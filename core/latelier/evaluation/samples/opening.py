@@ -102,9 +102,10 @@ def _open_files(data: EvaluationData, count: int | None, size: Size | None) -> F
     assert data.path is not None
     manifest = open_manifest(data.path, data.root)
     if count is not None and count > len(manifest):
-        raise DataError(
-            f"{manifest.origin}: has {len(manifest)} pictures, and {count} are to be evaluated; "
-            f"set pictures to {len(manifest)} or fewer"
+        raise DataError.of_field(
+            "pictures",
+            f"{manifest.origin} has {len(manifest)} pictures, and {count} are to be evaluated; set "
+            f"it to {len(manifest)} or fewer",
         )
     return FileSamples(manifest, data, count or len(manifest), size)
 

@@ -25,6 +25,10 @@ def read_figures(path):
     return {each["name"]: each["value"] for each in figures}
 
 
+def read_provenance(path):
+    return json.loads((path / "results.json").read_text())["provenance"]
+
+
 def test_pictures_are_compared_with_a_folder_and_with_their_originals(cli, paint, tmp_path):
     paint("made", range(6))
     paint("real", range(8), seed=1)
@@ -37,18 +41,22 @@ def test_pictures_are_compared_with_a_folder_and_with_their_originals(cli, paint
     assert figures["frechet_distance"] > 0
 
 
-def test_a_folder_of_larger_pictures_is_resized(cli, paint, tmp_path):
+def test_a_folder_of_larger_pictures_is_resized_only_by_size(cli, paint, tmp_path):
     paint("made", range(3))
     paint("real", range(3), side=64)
+    command = (
+        "evaluate", "pictures", "made", "--reference", "real", "--measure", "kernel_distance",
+    )  # fmt: skip
 
-    done = cli(
-        "evaluate", "pictures", "made", "--reference", "real", "--measure", "kernel_distance"
-    )
+    refused = cli(*command)
 
-    assert done.status == 0
-    provenance = json.loads((tmp_path / "evaluation" / "results.json").read_text())["provenance"]
-    assert provenance["reference"]["size"] == [32, 32]
-    assert provenance["reference"]["data"][0]["resize"] == "lanczos"
+    assert refused.status == 2
+    assert "reference: is of pictures of 64 x 64, and those of this run have 32 x 32" in refused.err
+    assert not (tmp_path / "evaluation").exists()
+    assert cli(*command, "--size", 32).status == 0
+    reference = read_provenance(tmp_path / "evaluation")["reference"]
+    assert reference["size"] == [32, 32]
+    assert reference["data"][0]["resize"] == "lanczos"
 
 
 def test_a_stored_reference_gives_the_same_figures(cli, paint, tmp_path):
@@ -62,6 +70,7 @@ def test_a_stored_reference_gives_the_same_figures(cli, paint, tmp_path):
     assert stored.status == 0
     assert stored.out.strip() == "real.safetensors"
     assert read_figures(tmp_path / "a") == read_figures(tmp_path / "b")
+    assert read_provenance(tmp_path / "a") == read_provenance(tmp_path / "b")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a", "b", "made", "real", "real.safetensors",
     ]  # fmt: skip
