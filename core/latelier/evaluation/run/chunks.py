@@ -14,6 +14,7 @@ from latelier.data.pictures import UnusableError
 from latelier.evaluation.records.chunk import Chunk, Unusable
 from latelier.evaluation.records.stored import stored_name
 from latelier.evaluation.run.evaluation import Evaluation
+from latelier.evaluation.tasks.task import GenerationTask
 from latelier.training.data.randomness import DataPurpose, data_generator
 
 Sample = dict[str, Any]
@@ -45,6 +46,21 @@ def compute_chunk(evaluation: Evaluation, number: int) -> Chunk:
     return Chunk(number, columns, tuple(unusable), kept)
 
 
+def check_options(evaluation: Evaluation) -> None:
+    """Check the options of the model by the request for the first sample.
+
+    Raises:
+        InvalidConfigError: one is invalid.
+        LatelierError: the sample cannot be read.
+    """
+    task = evaluation.config.task
+    if evaluation.model is None or not isinstance(task, GenerationTask):
+        return
+    samples = _read_samples(evaluation, range(1), [])
+    if samples:
+        evaluation.model.check_options(samples, **task.list_keywords(samples))
+
+
 def check_unusable(evaluation: Evaluation, unusable: Sequence[Unusable]) -> None:
     """Check that no more samples are unusable than the configuration allows.
 
@@ -54,9 +70,10 @@ def check_unusable(evaluation: Evaluation, unusable: Sequence[Unusable]) -> None
     limit = int(evaluation.config.max_unusable * evaluation.count)
     if len(unusable) <= limit:
         return
+    name = evaluation.samples.name or evaluation.config.model  # samples may be mere numbers
     first = "; ".join(f"{each.name}: {each.reason}" for each in unusable[:_MAX_NAMES])
     raise DataError(
-        f"{evaluation.samples.name}: {len(unusable)} of {evaluation.count} samples cannot be used, "
+        f"{name}: {len(unusable)} of {evaluation.count} samples cannot be used, "
         f"and max_unusable allows {limit}: {first}"
     )
 

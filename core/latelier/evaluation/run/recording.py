@@ -45,12 +45,13 @@ class Part:
         """Return the numbers of its chunks, of `count` ones.
 
         Raises:
-            InvalidInputError: it has none.
+            InvalidInputError: there are more parts than chunks.
         """
-        if self.number > count:
+        if self.total > count:
+            chunks = "1 chunk" if count == 1 else f"{count} chunks"
             raise InvalidInputError(
-                f"part: {self.number}/{self.total} has nothing to compute: there are only {count} "
-                "chunks; use fewer parts"
+                f"part: {self.number}/{self.total} is one of more parts than there are chunks of "
+                f"pictures: {chunks}; use fewer parts, or smaller chunks (chunk_size)"
             )
         return range(self.number - 1, count, self.total)
 

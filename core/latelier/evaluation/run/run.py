@@ -16,6 +16,7 @@ from latelier.evaluation.records.reference import StoredReference
 from latelier.evaluation.records.stored import StoredRecords
 from latelier.evaluation.report.files import write_report
 from latelier.evaluation.report.results import MeasuredFigure, Results
+from latelier.evaluation.run.chunks import check_options
 from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
 from latelier.evaluation.run.folder import hold_folder, list_files
 from latelier.evaluation.run.recording import Part, Resources, record
@@ -46,6 +47,7 @@ def run_evaluation(config: EvaluationConfig, resources: Resources) -> Results | 
         raise InvalidConfigError("measures: expected one or more")
     published = [read_published(name) for name in config.published]
     evaluation = prepare_evaluation(config, resources.atelier)
+    check_options(evaluation)
     with hold_folder(config.out, evaluation):
         if resources.part != Part():
             record(evaluation, resources, "pictures")

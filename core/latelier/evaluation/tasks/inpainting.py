@@ -6,17 +6,16 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from PIL import Image
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from latelier.contracts.images.random_masks import random_mask
 from latelier.evaluation.scene_model.masks import hide_object
-from latelier.evaluation.tasks.model import EvaluatedModel, to_pil
-from latelier.evaluation.tasks.task import Sample, Task
+from latelier.evaluation.tasks.model import to_pil
+from latelier.evaluation.tasks.task import GenerationTask, Sample
 
 _Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Inpainting(Task):
+class Inpainting(GenerationTask):
     """The picture of each sample with a part of it repainted: its `init_image` and `mask`."""
 
     kind: Literal["inpainting"] = "inpainting"
@@ -47,11 +46,10 @@ class Inpainting(Task):
         height, width = sample["image"].shape[1:]
         return {"mask": np.array(random_mask((width, height), self.share, generator, self.masks))}
 
-    def make_pictures(self, model: EvaluatedModel | None, samples: Sequence[Sample]) -> Tensor:
-        assert model is not None
+    def list_keywords(self, samples: Sequence[Sample]) -> Mapping[str, Any]:
         pictures = [to_pil(each["image"]) for each in samples]
         masks = [Image.fromarray(np.asarray(each["mask"])) for each in samples]
-        return model.generate(samples, init_image=pictures, mask=masks)
+        return {"init_image": pictures, "mask": masks}
 
     @model_validator(mode="after")
     def _check_share(self) -> Self:

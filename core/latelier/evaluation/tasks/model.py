@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from latelier.contracts.errors import InvalidConfigError, LatelierError
 from latelier.pipeline import Pipeline
 
 
@@ -38,21 +39,43 @@ class EvaluatedModel:
             samples: with the fields of the inputs.
             **keywords: further ones of `Pipeline.generate`; a list has one value for each sample.
         """
+        made = self.pipeline.generate(**self._make_request(samples, keywords))
+        return stack_images([np.asarray(picture.image.convert("RGB")) for picture in made])
+
+    def check_options(self, samples: Sequence[Mapping[str, Any]], **keywords: Any) -> None:
+        """Check the options by the request for samples, whose own faults do not count.
+
+        Args:
+            samples: see `generate`.
+            **keywords: see `generate`.
+
+        Raises:
+            InvalidConfigError: an option is invalid.
+        """
+        try:
+            self.pipeline.stream(**self._make_request(samples, keywords))  # which only plans it
+        except LatelierError as error:
+            field = error.field or ""
+            if field.partition(".")[0] in self.options:
+                text = error.reason or str(error)
+                raise InvalidConfigError(f"generate.{field}: {text}") from None
+
+    def _make_request(
+        self, samples: Sequence[Mapping[str, Any]], keywords: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the keywords of `Pipeline.generate` for samples."""
         inputs = {name: [each[field] for each in samples] for name, field in self.inputs.items()}
         rows = {**inputs, **keywords}
-        made = self.pipeline.generate(
-            **{
-                # batches and tiles must not depend on the memory that happens to be free
-                "size": self.size,
-                "batch_size": len(samples),
-                "tile": 0,
-                **self.options,
-                **rows,
-                "seed": self.seed + samples[0]["index"],
-                "n": None if rows else len(samples),
-            }
-        )
-        return stack_images([np.asarray(picture.image.convert("RGB")) for picture in made])
+        return {
+            # batches and tiles must not depend on the memory that happens to be free
+            "size": self.size,
+            "batch_size": len(samples),
+            "tile": 0,
+            **self.options,
+            **rows,
+            "seed": self.seed + samples[0]["index"],
+            "n": None if rows else len(samples),
+        }
 
 
 def stack_images(images: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -47,6 +47,10 @@ class Task(Frozen):
 class GenerationTask(Task):
     """A task whose pictures a model generates from the public inputs."""
 
+    def list_keywords(self, samples: Sequence[Sample]) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return further keywords of `Pipeline.generate`, with a value for each sample."""
+        return {}
+
     def make_pictures(self, model: EvaluatedModel | None, samples: Sequence[Sample]) -> Tensor:
         assert model is not None
-        return model.generate(samples)
+        return model.generate(samples, **self.list_keywords(samples))

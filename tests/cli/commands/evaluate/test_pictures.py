@@ -186,6 +186,19 @@ def test_other_reference_pictures_under_the_same_names_give_other_figures(cli, p
     assert read_figures(tmp_path / "evaluation") != before
 
 
+@pytest.mark.parametrize("part", ["1/2", "2/2"])
+def test_more_parts_of_a_reference_than_chunks_are_an_error(cli, paint, tmp_path, part):
+    paint("real", range(3))
+
+    done = cli("evaluate", "reference", "real", "-o", "a.safetensors", "--part", part)
+
+    assert done.status == 2
+    assert (
+        f"part: {part} is one of more parts than there are chunks of pictures: 1 chunk" in done.err
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["real"]
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [

@@ -107,6 +107,10 @@ def test_parts_are_merged(cli, protocol, tmp_path):
         (["--set", "steps"], "--set: expected FIELD=VALUE, got 'steps'"),
         (["--set", "a=[1"], "--set a: '[1' cannot be read as YAML"),
         (["--set", "generate.stepps=5"], "generate: 'stepps' is no option of it"),
+        (["--set", "generate.steps=0"], "generate.steps: "),
+        (["--set", "generate.sampler=eulr"], "generate.sampler: there is no sampler 'eulr'"),
+        (["--device", "gpu"], "device"),
+        (["--part", "7/7"], "part: 7/7 is one of more parts than there are chunks of pictures: 6"),
         (["--part", "3/2"], "part: expected a part such as 1/2, got '3/2'"),
         (["--data", "missing"], "missing: not found"),
         (["--model", "emoji-scene"], "model 'emoji-scene' not found"),
@@ -115,10 +119,11 @@ def test_parts_are_merged(cli, protocol, tmp_path):
         (["--set", "reference=missing.safetensors"], "missing.safetensors: not found"),
     ],
 )
-def test_bad_input_is_one_line(cli, protocol, arguments, message):
+def test_bad_input_is_one_line_and_leaves_nothing(cli, protocol, tmp_path, arguments, message):
     done = cli("evaluate", "run", protocol, *arguments)
 
     assert done.status == 2
     assert done.err.startswith(f"error: {message}") or message in done.err
     assert done.err.count("\n") == 1
     assert done.out == ""
+    assert not (tmp_path / "run").exists()

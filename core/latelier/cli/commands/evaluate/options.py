@@ -57,6 +57,11 @@ BatchSize = Annotated[
 ]
 
 
+Device = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Where to compute: auto, cpu, cuda ...")
+]
+
+
 def make_resources(processes: int, part: str = "1/1") -> "Resources":
     """Return what computes an evaluation, with progress on the standard error."""
     from latelier.cli.support.application import load_atelier

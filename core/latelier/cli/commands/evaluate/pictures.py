@@ -7,6 +7,7 @@ import typer
 
 from latelier.cli.commands.evaluate.options import (
     BatchSize,
+    Device,
     Network,
     Processes,
     Size,
@@ -48,6 +49,7 @@ def pictures(
         "evaluation"
     ),
     batch_size: BatchSize = 25,
+    device: Device = None,
     processes: Processes = 1,
 ) -> None:
     """Measure pictures that were made elsewhere."""
@@ -62,6 +64,7 @@ def pictures(
         "reference": _choose_reference(reference),
         "measures": measure or _choose_measures(reference, originals),
         "batch_size": batch_size,
+        "device": device or "auto",
         **choose_network(network, weights),
     }
     config = validate(EvaluationConfig, values, "evaluate pictures")

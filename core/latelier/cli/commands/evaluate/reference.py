@@ -7,6 +7,7 @@ import typer
 
 from latelier.cli.commands.evaluate.options import (
     BatchSize,
+    Device,
     Network,
     PartOption,
     Processes,
@@ -37,6 +38,7 @@ def reference(
         int, typer.Option(min=2, help="Pictures whose features are kept themselves.")
     ] = 10_000,
     batch_size: BatchSize = 25,
+    device: Device = None,
     processes: Processes = 1,
     part: PartOption = "1/1",
     force: Force = False,
@@ -60,6 +62,7 @@ def reference(
         "data": {"path": data, "size": size},
         "pictures": pictures,
         "batch_size": batch_size,
+        "device": device or "auto",
         **choose_network(network, weights),
     }
     config = validate(EvaluationConfig, values, "evaluate reference")

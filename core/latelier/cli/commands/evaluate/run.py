@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from latelier.cli.commands.evaluate.options import (
+    Device,
     PartOption,
     Processes,
     make_resources,
@@ -31,6 +32,7 @@ def run(
             "--set", metavar="FIELD=VALUE", help="Change a field, such as generate.steps=50."
         ),
     ] = None,
+    device: Device = None,
     processes: Processes = 1,
     part: PartOption = "1/1",
 ) -> None:
@@ -41,7 +43,13 @@ def run(
     from latelier.evaluation.protocol.config import read_evaluation
     from latelier.evaluation.run.run import run_evaluation
 
-    given = {"model": model, "data.path": data, "pictures": pictures, "out": out}
+    given = {
+        "model": model,
+        "data.path": data,
+        "pictures": pictures,
+        "out": out,
+        "device": device,
+    }
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if data is not None:  # in place of the protocol's source; its size and captions stay
         values |= {"data.dataset": None, "data.config": {}, "data.length": None, "data.root": None}
