@@ -35,9 +35,9 @@ CASES = {
         "Did you mean 'karras'",
     ),
     "a misspelt guidance": (["generate", "x", "MODEL", "--guidance", "cgf"], "Did you mean 'cfg'"),
-    "a sampler in capitals": (
-        ["generate", "x", "MODEL", "--sampler", "DDIM"],
-        "Did you mean 'ddim'",
+    "a guidance rule in capitals": (
+        ["generate", "x", "MODEL", "--guidance", "CFG"],
+        "Did you mean 'cfg'",
     ),
     "a guidance rule as a sampler": (
         ["generate", "x", "MODEL", "--sampler", "cfg"],

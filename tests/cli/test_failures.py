@@ -145,7 +145,10 @@ plugin = Plugin()
 JSON_COMMANDS = [
     ("generate", "a cat", "-m", "MODEL", "--sampler", "printing", "--json"),
     ("replay", "made.png", "--json"),
+    ("show", "made.png", "--json"),
     ("strip", "made.png", "-o", "bare.png", "--json"),
+    ("evaluate", "cost", "MODEL", "--steps", "1", "--batch-size", "1", "--json"),
+    ("evaluate", "votes", "votes.json", "--json"),
     ("models", "list", "--json"),
     ("data", "check", "pictures", "--json"),
     ("data", "cache", "denoiser", "training.yaml", "--json"),
@@ -169,6 +172,17 @@ JSON_COMMANDS = [
 ]
 
 
+VOTES = json.dumps(
+    {
+        "format": "latelier-votes",
+        "comparison": "abc",
+        "question": "?",
+        "models": ["one", "two"],
+        "votes": [{"prompt": "", "seed": 0, "left": 0, "preferred": 0}],
+    }
+)
+
+
 @pytest.mark.parametrize("command", JSON_COMMANDS, ids=lambda command: " ".join(command[:2]))
 def test_prints_of_a_plugin_stay_out_of_json(tiny_model, tmp_path, install, command):
     install("latelier-printing", PRINTS)
@@ -183,6 +197,8 @@ def test_prints_of_a_plugin_stay_out_of_json(tiny_model, tmp_path, install, comm
             f"out: run\nsteps: 1\nstart_from: {tiny_model}\nconditioners: {{}}\n"
             "data: {path: pictures, size: 16, cache: cache}\n"
         )
+    if "votes.json" in command:
+        (tmp_path / "votes.json").write_text(VOTES)
     if "made.png" in command:
         made = run("generate", "a cat", "-m", tiny_model, "-o", "made.png", cwd=tmp_path)
         assert (made.returncode, made.stdout) == (0, "made.png\n"), made
@@ -192,7 +208,7 @@ def test_prints_of_a_plugin_stay_out_of_json(tiny_model, tmp_path, install, comm
     assert "welcome" not in done.stdout.replace('"welcome', "")
 
 
-GROUPS = ("data", "databases", "measures", "models", "samplers", "plugins")
+GROUPS = ("data", "databases", "evaluate", "measures", "models", "samplers", "plugins")
 """Commands with subcommands."""
 
 
