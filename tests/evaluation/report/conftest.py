@@ -26,6 +26,7 @@ def results() -> Results:
             MeasuredFigure("frechet_distance", distance, SCENES),
             MeasuredFigure("psnr", ratio),
         ],
+        size=(256, 256),
         provenance={"seed": 7},
     )
 
@@ -35,6 +36,7 @@ def published() -> PublishedTable:
     return PublishedTable(
         title="Pictures of something",
         protocol="all of them",
+        size=256,
         columns={
             "frechet_distance": PublishedColumn(title="FID", better="lower", network=INCEPTION),
             "psnr": PublishedColumn(title="PSNR", better="higher", unit="dB"),

@@ -37,7 +37,7 @@ def test_a_figure_is_beside_the_published_rows_only_if_its_network_is_theirs(res
     rows = rows_of(page)
     assert rows[6] == ["model", f"FID ↓<br>{INCEPTION}", "PSNR (dB) ↑"]
     assert rows[8:] == [
-        ["**emoji-scenes**", "-", "**24**"],
+        ["**emoji-scenes**", "-", "24"],
         ["LDM-4, 100 steps", "2.8", "-"],
         ["SR3", "-", "26.4"],
     ]
@@ -46,8 +46,25 @@ def test_a_figure_is_beside_the_published_rows_only_if_its_network_is_theirs(res
     (distance, ratio) = results.figures
     same = replace(results, figures=[replace(distance, network=INCEPTION), ratio])
     page = to_markdown(same, [published])
-    assert rows_of(page)[8] == ["**emoji-scenes**", "**12.35**", "**24**"]
+    assert rows_of(page)[8] == ["**emoji-scenes**", "12.35", "24"]
     assert "another network" not in page
+
+
+def test_pictures_of_another_size_are_in_no_published_table(results, published):
+    page = to_markdown(replace(results, size=(64, 64)), [published])
+    assert "This run: 5,000 pictures of 64 x 64 pixels, against emoji scenes" in page
+    assert "another size than the published ones: the run is not in the table" in page
+    assert "**emoji-scenes**" not in page
+    assert "comparable only if data" in to_markdown(results, [published])
+    assert "**emoji-scenes**" not in to_markdown(
+        results, [published.model_copy(update={"size": None})]
+    )
+
+
+def test_the_page_has_the_settings(results):
+    page = to_markdown(replace(results, settings={"steps": "20", "seeds": "0 to 9"}))
+    assert rows_of(page.partition("## Settings")[2])[2:] == [["steps", "20"], ["seeds", "0 to 9"]]
+    assert "## Settings" not in to_markdown(results)
 
 
 def test_a_run_with_nothing_to_compare_has_no_row(results, published):
@@ -57,7 +74,7 @@ def test_a_run_with_nothing_to_compare_has_no_row(results, published):
 
 def test_a_name_cannot_break_the_table(results, published):
     page = to_markdown(replace(results, model="a|b\nc"), [published])
-    assert "| **a\\|b c** | - | **24** |" in page
+    assert "| **a\\|b c** | - | 24 |" in page
 
 
 def test_several_runs_have_a_column_each_also_if_a_figure_is_missing(results):

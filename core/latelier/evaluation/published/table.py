@@ -37,6 +37,10 @@ class PublishedTable(Frozen):
 
     title: str
     protocol: str = Field(description="how the values were measured")
+    size: int | None = Field(
+        default=None,
+        description="side of the pictures in pixels; null: no picture of a run is comparable",
+    )
     columns: dict[str, PublishedColumn]
     rows: tuple[PublishedRow, ...]
     notes: tuple[str, ...] = Field(

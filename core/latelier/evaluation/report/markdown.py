@@ -28,6 +28,8 @@ def to_markdown(results: Results, published: Sequence[PublishedTable] = ()) -> s
         tabulate_figures(results.figures),
         *_notes(each.figure.note for each in results.figures),
     ]
+    if results.settings:
+        blocks += ["## Settings", to_table(("setting", "value"), list(results.settings.items()))]
     for table in published:
         blocks += _compare(results, table)
     return "\n\n".join(blocks) + "\n"
@@ -73,16 +75,16 @@ def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _compare(results: Results, table: PublishedTable) -> Iterator[str]:
     """Yield the blocks of a table of the paper, with the run as its first row."""
     columns = table.columns
-    measured = [_find(results, name, column) for name, column in columns.items()]
-    own = [(f"**{results.model}**", *(f"**{each}**" if each else "-" for each in measured))]
+    comparable = results.figures if _has_size(results, table) else ()
+    measured = [_find(comparable, name, column) for name, column in columns.items()]
+    own = [(f"**{results.model}**", *(each or "-" for each in measured))]
     rows = [
         (_name_row(row), *(format_number(row.values.get(name, nan)) for name in columns))
         for row in table.rows
     ]
     yield f"## Beside the paper: {table.title}"
-    yield " ".join(
-        filter(None, (f"As published: {table.protocol}.", _explain_gaps(results, table)))
-    )
+    explained = (_describe_run(results, table), _explain_gaps(comparable, table))
+    yield " ".join(filter(None, (f"As published: {table.protocol}.", *explained)))
     heads = ("model", *(_head_column(each) for each in columns.values()))
     yield to_table(heads, [*(own if any(measured) else []), *rows])
     named = (f"{_name_row(row)}: {row.note}." for row in table.rows if row.note)
@@ -98,19 +100,35 @@ def _head_column(column: PublishedColumn) -> str:
     return _with_arrow(title, column.better) + (f"<br>{column.network}" if column.network else "")
 
 
-def _find(results: Results, name: str, column: PublishedColumn) -> str:
-    """Return the value of the run's figure that is comparable with a column, "" without one."""
-    for each in results.figures:
+def _has_size(results: Results, table: PublishedTable) -> bool:
+    return table.size is not None and results.size == (table.size, table.size)
+
+
+def _describe_run(results: Results, table: PublishedTable) -> str:
+    """Return sentences that say what the run's values are of, and whether they can be compared."""
+    size = "" if results.size is None else f" of {results.size[0]} x {results.size[1]} pixels"
+    against = f", against {results.reference}" if results.reference else ""
+    run = f"This run: {results.pictures:,} pictures{size}{against}."
+    if not _has_size(results, table):
+        return f"{run} They have another size than the published ones: the run is not in the table."
+    return (
+        f"{run} Values are comparable only if data, their crop and the numbers of pictures agree."
+    )
+
+
+def _find(figures: Sequence[MeasuredFigure], name: str, column: PublishedColumn) -> str:
+    """Return the value of the figure that is comparable with a column, "" without one."""
+    for each in figures:
         if each.figure.name == name and each.network == column.network:
             return format_number(each.figure.value)
     return ""
 
 
-def _explain_gaps(results: Results, table: PublishedTable) -> str:
+def _explain_gaps(figures: Sequence[MeasuredFigure], table: PublishedTable) -> str:
     """Return a sentence on figures that are of another network than those of the paper."""
     foreign = {
         each.network
-        for each in results.figures
+        for each in figures
         if each.figure.name in table.columns
         and each.network
         and each.network != table.columns[each.figure.name].network

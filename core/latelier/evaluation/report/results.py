@@ -41,6 +41,8 @@ class Results:
         figures: of all measures.
         task: what the pictures were made from, such as "text"; "" for pictures made elsewhere.
         reference: what they were compared with, in words; "" for nothing.
+        size: width and height of the pictures; None where they are not of one size.
+        settings: what determines the values, by name, as text.
         provenance: further JSON values: configuration, versions, hashes.
     """
 
@@ -50,6 +52,8 @@ class Results:
     figures: Sequence[MeasuredFigure]
     task: str = ""
     reference: str = ""
+    size: tuple[int, int] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -60,6 +64,8 @@ class Results:
             "task": self.task,
             "pictures": self.pictures,
             "reference": self.reference,
+            "size": self.size,
+            "settings": dict(self.settings),
             "figures": [each.to_json() for each in self.figures],
             "provenance": dict(self.provenance),
         }

@@ -1,6 +1,7 @@
 """Runs an evaluation: records its pictures, and measures what was recorded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
 from latelier.evaluation.run.folder import hold_folder, list_files
 from latelier.evaluation.run.recording import Part, Resources, record
 from latelier.evaluation.run.references import open_reference
+from latelier.evaluation.run.settings import list_settings
 from latelier.evaluation.run.threads import use_threads
 
 _MAX_LISTED = 100
@@ -55,6 +57,8 @@ def run_evaluation(config: EvaluationConfig, resources: Resources) -> Results | 
         reference = open_reference(evaluation, resources)
         unusable = record(evaluation, resources, "pictures")
         results = measure_records(evaluation, reference, unusable)
+        settings = list_settings(evaluation, reference, resources.atelier)
+        results = replace(results, settings=settings)
         write_report(results, config.out, published)
         return results
 
@@ -84,6 +88,7 @@ def measure_records(
         figures=figures,
         task=config.task.kind,
         reference="" if reference is None else f"{reference.count:,} pictures of {reference.name}",
+        size=evaluation.samples.size,
         provenance={
             "facts": dict(evaluation.facts),
             "measures": dict(evaluation.choices),
