@@ -66,7 +66,7 @@ def test_originals_of_built_in_scenes_are_a_side_and_scenes_are_measured(cli, tm
         (("{model}", "{model}"), "expected two models that differ"),
         (("{model}", "absent"), "model 'absent' not found"),
         (("{model}", "{model}:stepz=3"), "Did you mean 'steps'"),
-        (("{model}", "{model}:steps=2", "--measure", "psnr"), "'psnr' needs originals"),
+        (("{model}", "{model}:steps=2", "--measure", "psnr"), "makes pictures of prompts alone"),
         (("{model}", "{model}:steps=2", "--measure", "none"), "there is no measure 'none'"),
         (("{model}", "originals"), "prompts have no pictures"),
         (("{model}", "{folder}"), "expected 2 pictures, one for each pair, found 1"),

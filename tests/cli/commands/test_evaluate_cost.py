@@ -13,7 +13,11 @@ def test_the_cost_is_shown_by_steps_and_batch(cli, tiny_model, monkeypatch):
     head, *lines = done.out.splitlines()
     assert head.split() == ["STEPS", "BATCH", "PICTURES/S", "SLOWEST", "FASTEST", "GFLOP/PICTURE"]
     assert [line.split()[:2] for line in lines] == [["1", "3"], ["2", "3"]]
-    rows = json.loads(cli("evaluate", "cost", tiny_model, *chosen, "--json").out)
+    assert done.err.strip().splitlines()[-1].startswith("cpu (")
+    assert "CPU threads, float32, torch" in done.err
+    whole = json.loads(cli("evaluate", "cost", tiny_model, *chosen, "--json").out)
+    assert (whole["model"], whole["machine"]["precision"]) == (str(tiny_model), "float32")
+    rows = whole["costs"]
     assert rows[0]["flops"] < rows[1]["flops"]
     assert all(row["slowest"] <= row["throughput"] <= row["fastest"] for row in rows)
 

@@ -7,7 +7,11 @@ from PIL import Image
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.features import Features
 from latelier.contracts.measures import Figure
-from latelier.evaluation.comparison_sheet.measuring import check_measures, measure_side
+from latelier.evaluation.comparison_sheet.measuring import (
+    check_measures,
+    check_originals,
+    measure_side,
+)
 from latelier.evaluation.comparison_sheet.sides import Side
 
 CPU = torch.device("cpu")
@@ -91,3 +95,11 @@ def test_a_measure_that_needs_what_prompts_do_not_have_is_an_error(need):
 def test_a_measure_of_pictures_prompts_and_originals_is_none():
     measure = Brightness("features", "logits", "prompt", "originals")
     check_measures({"brightness": measure}, [{"prompt": "a cat", "image": None}])
+
+
+def test_pictures_that_a_model_makes_of_prompts_have_no_originals():
+    measures = {"brightness": Brightness("originals")}
+    check_originals(measures, [])
+    check_originals({"brightness": Brightness("features")}, ["a model"])
+    with pytest.raises(InvalidInputError, match="'a model' makes pictures of prompts alone"):
+        check_originals(measures, ["a model"])

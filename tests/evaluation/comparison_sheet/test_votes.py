@@ -36,6 +36,12 @@ def test_votes_of_different_comparisons_are_an_error(tmp_path):
         read_votes(paths)
 
 
+def test_a_file_that_is_given_twice_is_an_error(tmp_path):
+    path = write(tmp_path / "one.json")
+    with pytest.raises(LatelierError, match=r"one\.json: is given twice"):
+        read_votes([path, tmp_path / "." / "one.json"])
+
+
 @pytest.mark.parametrize("changes", [{"format": "another"}, {"votes": [{"prompt": "a cat"}]}])
 def test_another_file_is_an_error(tmp_path, changes):
     with pytest.raises(LatelierError, match=r"one\.json: "):

@@ -41,6 +41,7 @@ def test_results_that_are_written_again_replace_the_former(results, tmp_path):
 
 
 def test_a_comparison_has_all_runs(results, tmp_path):
+    results = replace(results, settings={"seeds": "0 to 9"})
     second = replace(results, model="another", figures=results.figures[:1])
     paths = write_comparison([results, second], tmp_path)
     stored = json.loads(paths[0].read_text())
@@ -48,4 +49,7 @@ def test_a_comparison_has_all_runs(results, tmp_path):
     with paths[1].open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert [each["model"] for each in lines] == ["emoji-scenes", "emoji-scenes", "another"]
-    assert "| PSNR ↑ | 24 dB | - |" in paths[2].read_text(encoding="utf-8")
+    page = paths[2].read_text(encoding="utf-8")
+    assert page.startswith("# emoji-scenes and another\n\n5,000 pictures of each.\n")
+    assert "| PSNR ↑ | 24 dB | - |" in page
+    assert "| seeds | 0 to 9 |" in page

@@ -67,6 +67,25 @@ def check_measures(measures: Mapping[str, Measure], samples: Sequence[Sample]) -
             )
 
 
+def check_originals(measures: Mapping[str, Measure], models: Sequence[str]) -> None:
+    """Check that no measure compares what a model makes of prompts alone with originals.
+
+    Args:
+        measures: by name.
+        models: names of the sides that are made of prompts.
+
+    Raises:
+        InvalidInputError: a measure does.
+    """
+    for name, measure in measures.items():
+        if models and "originals" in measure.needs:
+            raise InvalidInputError(
+                f"measure '{name}' compares pictures with their originals, and '{models[0]}' makes "
+                "pictures of prompts alone; compare folders, or measure by `latelier evaluate run` "
+                "with a task that has originals, such as super_resolution"
+            )
+
+
 def measure_side(
     side: Side,
     samples: Sequence[Sample],

@@ -40,8 +40,11 @@ def read_votes(paths: Sequence[Path]) -> list[Votes]:
 
     Raises:
         LatelierError: a file cannot be read, or holds something else.
-        InvalidInputError: two files are of different comparisons.
+        InvalidInputError: two files are of different comparisons, or a file is given twice.
     """
+    for k, path in enumerate(paths):
+        if path.resolve() in (other.resolve() for other in paths[:k]):
+            raise InvalidInputError(f"{path}: is given twice; each person's votes count once")
     read = [validate(Votes, read_json_object(path), str(path), InvalidInputError) for path in paths]
     for path, votes in zip(paths, read, strict=True):
         if votes.comparison != read[0].comparison:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latelier.evaluation.published.table import PublishedTable
-from latelier.evaluation.report.markdown import tabulate_runs, to_markdown
+from latelier.evaluation.report.markdown import describe_comparison, to_markdown
 from latelier.evaluation.report.results import Results
 from latelier.io.atomic import write_bytes, write_json
 
@@ -45,7 +45,7 @@ def write_comparison(runs: Sequence[Results], folder: Path) -> list[Path]:
     paths = _name_files(folder)
     write_json(paths[0], {"runs": [run.to_json() for run in runs]})
     write_bytes(paths[1], to_csv(runs).encode())
-    write_bytes(paths[2], f"{tabulate_runs(runs)}\n".encode())
+    write_bytes(paths[2], describe_comparison(runs).encode())
     return paths
 
 

@@ -28,10 +28,20 @@ def to_markdown(results: Results, published: Sequence[PublishedTable] = ()) -> s
         tabulate_figures(results.figures),
         *_notes(each.figure.note for each in results.figures),
     ]
-    if results.settings:
-        blocks += ["## Settings", to_table(("setting", "value"), list(results.settings.items()))]
+    blocks += _tabulate_settings(results)
     for table in published:
         blocks += _compare(results, table)
+    return "\n\n".join(blocks) + "\n"
+
+
+def describe_comparison(runs: Sequence[Results]) -> str:
+    """Return a page of the tables of several runs with the same settings and measures."""
+    blocks = [
+        f"# {' and '.join(run.model for run in runs)}",
+        f"{runs[0].pictures:,} pictures of each.",
+        tabulate_runs(runs),
+        *_tabulate_settings(runs[0]),
+    ]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -70,6 +80,13 @@ def to_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; the first column is aligned left, the others right."""
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
     return "\n".join(f"| {' | '.join(map(_escape, line))} |" for line in lines)
+
+
+def _tabulate_settings(results: Results) -> list[str]:
+    """Return the blocks of the settings of a run; none if they are not known."""
+    if not results.settings:
+        return []
+    return ["## Settings", to_table(("setting", "value"), list(results.settings.items()))]
 
 
 def _compare(results: Results, table: PublishedTable) -> Iterator[str]:

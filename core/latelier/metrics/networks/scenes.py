@@ -24,7 +24,7 @@ class SceneFeatures(FrozenNetwork):
     several objects in a picture they are those of a mixture.
     """
 
-    name = "scene detector of latelier (not Inception)"
+    name = "scene detector of latelier (for emoji scenes alone, not Inception)"
     width = FEATURES
 
     def __init__(self, config: ScenesConfig) -> None:

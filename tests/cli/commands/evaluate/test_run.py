@@ -34,7 +34,9 @@ def test_a_run_shows_its_figures_and_writes_them(cli, protocol, tmp_path):
 
     assert done.status == 0
     assert "| Fréchet distance ↓ |" in done.out
-    assert "Features of scene detector of latelier (not Inception)" in done.out
+    assert (
+        "Features of scene detector of latelier (for emoji scenes alone, not Inception)" in done.out
+    )
     assert "note: 4 pictures and 12 reference pictures are too few for 192 features" in done.err
     assert "kernel_distance" in done.err
     assert (tmp_path / "run" / "results.json").is_file()

@@ -90,10 +90,16 @@ def compare(
     Write a page on which a person chooses the better picture of each pair without knowing whose it
     is, and tables of measures. `latelier evaluate votes` counts what the page saves.
     """
+    from dataclasses import replace
+
     from latelier.cli.support.application import load_atelier
     from latelier.contracts.errors import InvalidInputError
     from latelier.evaluation.comparison_sheet.comparison import Comparison
-    from latelier.evaluation.comparison_sheet.measuring import check_measures, measure_side
+    from latelier.evaluation.comparison_sheet.measuring import (
+        check_measures,
+        check_originals,
+        measure_side,
+    )
     from latelier.pipeline.placement import resolve_device
 
     page = output / _PAGE
@@ -103,6 +109,7 @@ def compare(
     atelier = load_atelier()
     names = measure or (_OF_BUILT_IN if data == _BUILT_IN else ())
     measures: dict[str, Measure] = {name: atelier.measures.build(name, {}) for name in names}
+    check_originals(measures, [name for name in models if _is_model(name)])
     rows = _read_samples(prompts, data, size, pictures, measures, models)
     check_measures(measures, rows)
     features = _build_network(measures, network, weights, atelier)
@@ -111,7 +118,15 @@ def compare(
     shown = [sample["prompt"] for sample in samples]
     comparison = Comparison((first, second), shown, range(seed, seed + len(shown)), question, seed)
     place, _ = resolve_device(device, "auto")
-    results = [measure_side(side, samples, measures, features, place) for side in (first, second)]
+    settings = {
+        "samples": data or str(prompts),
+        "seeds": f"{seed} to {seed + len(shown) - 1}",
+        **({} if features is None else {"network": features.identity}),
+    }
+    results = [
+        replace(measure_side(side, samples, measures, features, place), settings=settings)
+        for side in (first, second)
+    ]
     _write(comparison, results, page, force=force)
 
 
@@ -182,20 +197,27 @@ def _open_side(
         take_originals,
     )
     from latelier.pipeline import load
-    from latelier.pipeline.storage.manifest_header import MANIFEST
 
     if name == ORIGINALS:
         originals = take_originals(samples)
         return lambda: originals
-    folder = Path(name)
-    if folder.is_dir() and not (folder / MANIFEST).is_file():
-        side = read_side(folder, len(samples))
+    if not _is_model(name):
+        side = read_side(Path(name), len(samples))
         return lambda: side
     named = read_named_options(name, "MODEL")
     pipeline = load(named["name"], device, atelier=atelier)
     prompts = [sample["prompt"] for sample in samples]
     previews = stream_pictures(name, pipeline, prompts, seed, **named["options"])
     return lambda: Side(name, [picture.image for picture in consume_with_progress(previews)])
+
+
+def _is_model(name: str) -> bool:
+    """Return whether a side is made by a model: it is neither the data nor a folder of pictures."""
+    from latelier.evaluation.comparison_sheet.sides import ORIGINALS
+    from latelier.pipeline.storage.manifest_header import MANIFEST
+
+    folder = Path(name)
+    return name != ORIGINALS and (not folder.is_dir() or (folder / MANIFEST).is_file())
 
 
 def _write(

@@ -49,11 +49,13 @@ def cost(
     """
     from dataclasses import asdict
 
+    from latelier._version import __version__
     from latelier.cli.options.model_inputs import read_model_inputs
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import spinner
     from latelier.evaluation.cost.sampling import measure_sampling
     from latelier.pipeline import load
+    from latelier.pipeline.provenance import describe_machine
 
     atelier = load_atelier()
     source, inputs = read_model_inputs(model, prompt, condition or (), atelier)
@@ -62,8 +64,10 @@ def cost(
         found = list(
             measure_sampling(pipeline, inputs, steps or (10, 20, 50), batch_size or (1, 8), report)
         )
+    machine = describe_machine(pipeline)
     if as_json:
-        show_json([asdict(each) for each in found])
+        costs = [asdict(each) for each in found]
+        show_json({"model": model, "latelier": __version__, "machine": machine, "costs": costs})
         return
     show_columns(
         ("STEPS", "BATCH", "PICTURES/S", "SLOWEST", "FASTEST", "GFLOP/PICTURE"),
@@ -78,4 +82,9 @@ def cost(
             )
             for each in found
         ],
+    )
+    typer.echo(
+        f"{machine['device']} ({machine['processor']}), {machine['threads']} CPU threads, "
+        f"{machine['precision']}, torch {machine['torch']}, latelier {__version__}",
+        err=True,
     )

@@ -36,7 +36,8 @@ Network = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Network whose features are compared, by default the one that ships.",
+        help="Network whose features are compared. By default scenes, which ships and knows emoji "
+        "scenes alone; with --weights inception.",
     ),
 ]
 
