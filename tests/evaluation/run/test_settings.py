@@ -24,3 +24,11 @@ def test_defaults_of_the_model_are_settings(prepare, toys, compose_tiny, tmp_pat
     assert '"name": "dpmpp_2m"' in settings["sampler"]
     assert {"guidance", "schedule", "precision"} <= settings.keys()
     assert settings["seeds"] == "0 to 10"
+
+
+def test_reconstructions_have_no_settings_of_sampling(prepare, toys, compose_tiny, tmp_path):
+    compose_tiny().save(tmp_path / "tiny")
+    fields = {"task": "reconstruction", "model": str(tmp_path / "tiny"), "measures": ["threads"]}
+    settings = list_settings(prepare(**fields), None, toys)
+    assert settings["precision"] == "float32"
+    assert not {"steps", "sampler", "seeds"} & settings.keys()

@@ -10,6 +10,7 @@ from latelier._version import __version__
 from latelier.evaluation.records.reference import StoredReference
 from latelier.evaluation.run.evaluation import Evaluation
 from latelier.evaluation.tasks.model import EvaluatedModel
+from latelier.evaluation.tasks.task import GenerationTask
 from latelier.kernel.atelier import Atelier
 
 
@@ -24,7 +25,9 @@ def list_settings(
         "data": f"{evaluation.samples.name} {_format(facts['data'])}",
     }
     if evaluation.model is not None:
-        settings |= _list_generation(evaluation.model, evaluation.count, facts)
+        settings |= _list_model(evaluation.model, facts)
+        if isinstance(config.task, GenerationTask):
+            settings |= _list_generation(evaluation.model, evaluation.count, facts)
     if evaluation.network is not None:
         settings["network"] = evaluation.network.identity
     if reference is not None:
@@ -40,6 +43,15 @@ def list_settings(
     }
 
 
+def _list_model(model: EvaluatedModel, facts: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "model": f"SHA-256 of the manifest {facts['model']}",
+        "adapters": _format(facts["adapters"]) if facts["adapters"] else "none",
+        "precision": str(model.pipeline.dtype).removeprefix("torch."),
+        "batch size": str(facts["batch_size"]),
+    }
+
+
 def _list_generation(model: EvaluatedModel, count: int, facts: Mapping[str, Any]) -> dict[str, str]:
     """Return how pictures are made, with what the model's defaults are where nothing is set."""
     options = {
@@ -47,12 +59,9 @@ def _list_generation(model: EvaluatedModel, count: int, facts: Mapping[str, Any]
         **facts["generate"],
     }
     return {
-        "model": f"SHA-256 of the manifest {facts['model']}",
         "inputs": _format(dict(model.inputs)),
         **{name: _format(value) for name, value in options.items()},
         "seeds": f"{model.seed} to {model.seed + count - 1}",
-        "precision": str(model.pipeline.dtype).removeprefix("torch."),
-        "batch size": str(facts["batch_size"]),
     }
 
 

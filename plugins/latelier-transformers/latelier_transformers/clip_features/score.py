@@ -48,5 +48,6 @@ class ClipScore:
                 low=None if low is None else max(low, 0.0),
                 high=None if high is None else max(high, 0.0),
                 note=note if cut else "",
+                count=records.count,
             )
         ]

@@ -48,6 +48,7 @@ class SceneMap:
                 better="higher",
                 low=low,
                 high=high,
+                count=len(columns),
             )
         ]
 
