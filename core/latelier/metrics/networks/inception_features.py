@@ -53,7 +53,7 @@ class InceptionFeatures(FrozenNetwork):
         network = FID_NETWORK if is_published else UNKNOWN_INCEPTION
         self.name = f"{network}{_RULES[config.resize]}"
         weights = hash_weights(self.network)
-        self.identity = f"{FID_NETWORK}, weights {weights}, resize {config.resize}"
+        self.identity = f"Inception-v3 of 2015-12-05, weights {weights}, resize {config.resize}"
         self.freeze()
 
     def forward(self, images: Tensor) -> Features:
