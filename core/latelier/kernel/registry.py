@@ -11,6 +11,7 @@ from latelier.contracts.adapters import AdapterConfig
 from latelier.contracts.configs import ConditionerConfig, DenoiserConfig, FirstStageConfig
 from latelier.contracts.errors import AmbiguousNameError, PluginError, UnknownNameError
 from latelier.contracts.frozen import validate
+from latelier.contracts.measure_names import explain_measure
 from latelier.contracts.messages import pip_install, shorten, suggestion
 from latelier.contracts.options import bind
 from latelier.kernel.spec import ComponentSpec, Kind, locate, locate_file, resolve
@@ -195,7 +196,8 @@ class Registry(Generic[T]):
             uses = (_USES.get(kind, f"a {kind.replace('_', ' ')}") for kind in kinds)
             return f"'{name.lower()}' is {' and '.join(uses).format(name.lower())}"
         names = self.names()
-        return explain_name(self.kind, name, names) or suggestion(name, names)
+        explained = explain_name(self.kind, name, names) or explain_measure(self.kind, name, names)
+        return explained or suggestion(name, names)
 
 
 def _check_callable(spec: ComponentSpec, component: Any) -> None:

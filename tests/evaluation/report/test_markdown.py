@@ -1,6 +1,7 @@
 """The page of a report."""
 
 from dataclasses import replace
+from math import nan
 
 from latelier.evaluation.report.markdown import tabulate_runs, to_markdown
 
@@ -65,6 +66,18 @@ def test_the_page_has_the_settings(results):
     page = to_markdown(replace(results, settings={"steps": "20", "seeds": "0 to 9"}))
     assert rows_of(page.partition("## Settings")[2])[2:] == [["steps", "20"], ["seeds", "0 to 9"]]
     assert "## Settings" not in to_markdown(results)
+
+
+def test_a_measure_without_a_value_has_no_arrow_and_no_published_column(results, published):
+    distance, ratio = results.figures
+    failed = replace(ratio, figure=replace(ratio.figure, value=nan, unit="", note="psnr: too few"))
+
+    page = to_markdown(replace(results, figures=[distance, failed]), [published])
+
+    assert rows_of(page)[5] == ["PSNR", "-", "-", "-"]
+    assert "- psnr: too few" in page
+    assert "**emoji-scenes**" not in page
+    assert failed.to_json()["value"] is None
 
 
 def test_a_run_with_nothing_to_compare_has_no_row(results, published):

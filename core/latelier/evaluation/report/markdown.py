@@ -1,7 +1,7 @@
 """Results as Markdown: the figures with their intervals, and the paper's rows beside them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import nan
+from math import isnan, nan
 
 from latelier.contracts.measures import Figure
 from latelier.evaluation.published.table import PublishedColumn, PublishedRow, PublishedTable
@@ -51,7 +51,7 @@ def tabulate_figures(figures: Sequence[MeasuredFigure]) -> str:
     for network in dict.fromkeys(each.network for each in figures):
         rows = [
             (
-                _with_arrow(it.title, it.better),
+                _name_figure(it),
                 format_value(it),
                 format_interval(it) or "-",
                 "-" if it.count is None else f"{it.count:,}",
@@ -68,8 +68,7 @@ def tabulate_runs(runs: Sequence[Results]) -> str:
     for row in align_figures(runs):
         first = next(each for each in row if each is not None)
         cells = ["-" if each is None else _format_with_interval(each.figure) for each in row]
-        title = _with_arrow(first.figure.title, first.figure.better)
-        tables.setdefault(first.network, []).append((title, *cells))
+        tables.setdefault(first.network, []).append((_name_figure(first.figure), *cells))
     names = [run.model for run in runs]
     blocks = [to_table((_head_network(each), *names), rows) for each, rows in tables.items()]
     notes = _notes(each.figure.note for run in runs for each in run.figures)
@@ -136,7 +135,8 @@ def _describe_run(results: Results, table: PublishedTable) -> str:
 def _find(figures: Sequence[MeasuredFigure], name: str, column: PublishedColumn) -> str:
     """Return the value of the figure that is comparable with a column, "" without one."""
     for each in figures:
-        if each.figure.name == name and each.network == column.network:
+        is_same = each.figure.name == name and each.network == column.network
+        if is_same and not isnan(each.figure.value):
             return format_number(each.figure.value)
     return ""
 
@@ -172,6 +172,11 @@ def _head_network(network: str) -> str:
 def _format_with_interval(figure: Figure) -> str:
     interval = format_interval(figure)
     return f"{format_value(figure)} ({interval})" if interval else format_value(figure)
+
+
+def _name_figure(figure: Figure) -> str:
+    """Return the title; of a measure that could not be computed nothing is better."""
+    return figure.title if isnan(figure.value) else _with_arrow(figure.title, figure.better)
 
 
 def _with_arrow(title: str, better: str) -> str:

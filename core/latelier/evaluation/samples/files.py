@@ -50,9 +50,13 @@ class FileSamples:
         self._is_resized = size is not None
         self.size = size or self._first_size()
 
-    @cached_property
+    @property
     def facts(self) -> Mapping[str, Any]:
-        """What determines the samples; all their files are read for it."""
+        """What determines the samples; all their files are read for it, once."""
+        return self._facts
+
+    @cached_property
+    def _facts(self) -> Mapping[str, Any]:
         return self.list_facts(range(self.count))
 
     def list_facts(self, indices: Iterable[int]) -> dict[str, Any]:

@@ -31,9 +31,13 @@ class PairedSamples:
         self._originals = originals
         self._pairs = [] if originals is None else _pair(pictures, originals)
 
-    @cached_property
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What determines the pictures and their originals; all their files are read for it."""
+        return self._facts
+
+    @cached_property
+    def _facts(self) -> Mapping[str, Any]:
         originals = None if self._originals is None else self._originals.list_facts(self._pairs)
         return {**self._pictures.facts, "originals": originals}
 

@@ -136,6 +136,7 @@ def test_many_damaged_pictures_are_an_error(cli, paint, tmp_path):
         (["made", "--reference", "empty"], "empty: no pictures found"),
         (["made", "--originals", "large"], "set the size of the data"),
         (["made", "--reference", "stored.safetensors"], "is of pictures of 64 x 64"),
+        (["made", "--reference", "made", "--measure", "fid"], "Here it is 'frechet_distance'"),
         (["made", "--reference", "made", "--network", "x"], "there is no feature network 'x'"),
         (["mixed", "--reference", "made"], "b.png is 64 x 64 pixels and the first picture 32 x 32"),
     ],
