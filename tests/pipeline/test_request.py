@@ -52,7 +52,7 @@ def test_the_environment_sets_limits():
     ("keywords", "field"),
     [
         ({"steps": 0}, "steps"),
-        ({"size": 18}, "size"),
+        ({"size": 17}, "size"),
         ({"promt": "a"}, "promt"),
         ({"prompt": 3}, "prompt.text"),
         ({"prompt": {"text": ""}}, "prompt.text"),
@@ -66,7 +66,7 @@ def test_the_environment_sets_limits():
         ({"guidance": -1}, "guidance.scale"),
         ({"strength": 0.5}, "strength"),
         ({"overlap": 0.5}, "overlap"),
-        ({"window": 18}, "window"),
+        ({"window": 17}, "window"),
         ({"tile": 3}, "tile"),
         ({"init_image": 3}, "init_image.0"),
         ({"prompt": ["a", "b"], "label": [0, 1, 2]}, "prompt"),

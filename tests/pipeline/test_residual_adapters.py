@@ -86,7 +86,7 @@ def test_a_hint_that_is_cropped_or_missing_gets_a_warning(pipe, edges, picture, 
 
     assert warnings_of(view, edges=[picture.resize((30, 20)), picture.resize((90, 60))]) == [
         "edges: the image is 30x20, the picture 16x16: 20x20 around its centre is used; "
-        "`size=24x16` fits all of it"
+        "`size=18x12` fits all of it"
     ]
     assert warnings_of(view, edges=picture.resize((30, 20)), size=(24, 16)) == []
     assert warnings_of(view) == ["the adapter 'edges' has no effect: its input 'edges' is missing"]
@@ -290,6 +290,6 @@ class TestFaults:
 
     def test_changed_weights_take_no_share(self, three, tmp_path):
         with pytest.raises(
-            InvalidInputError, match="the weights that 'style' changes are the same"
+            InvalidInputError, match="end: .style. changes weights, which are the same in all steps"
         ):
             three.with_adapter(tmp_path / "style", end=0.5)
