@@ -534,7 +534,7 @@ def test_the_size_of_a_picture_to_start_from_becomes_one_that_the_model_has(open
     use_model(page, "sketchbook")
     open_section(page, "Details")
     for side in page.locator("[data-field=size] input").all():
-        side.fill("84")
+        side.fill("82")
     create(page, "a cat")
     page.click(".frame-button")
     page.keyboard.press("Escape")
@@ -544,7 +544,7 @@ def test_the_size_of_a_picture_to_start_from_becomes_one_that_the_model_has(open
     page.click(".stage-actions >> text=Vary")
     with page.expect_request("**/api/jobs") as sent:
         create(page)
-    assert sent.value.post_data_json["size"] == [80, 80]
+    assert sent.value.post_data_json["size"] == [84, 84]
 
 
 def test_a_picture_of_the_gallery_is_repainted_with_its_prompt(open_page):
