@@ -290,6 +290,6 @@ class TestFaults:
 
     def test_changed_weights_take_no_share(self, three, tmp_path):
         with pytest.raises(
-            InvalidInputError, match="end: .style. changes weights, which are the same in all steps"
+            InvalidInputError, match="end: 'style' changes weights, which are the same in all steps"
         ):
             three.with_adapter(tmp_path / "style", end=0.5)
