@@ -71,11 +71,7 @@ def describe_adapter_file(path: Path, atelier: Atelier) -> dict[str, Any]:
     try:
         weights = as_safetensors(path, copies)
         shapes, metadata = shapes_of(weights), read_metadata(weights)
-        found = [
-            each.id
-            for each in atelier.adapter_kinds.specs()
-            if _recognizes(each.id, shapes, atelier)
-        ]
+        found = _list_kinds(shapes, atelier)
         use = f"--adapter {path}" if found else explain_other_format(path, atelier, copies)
         if use is None:
             _find_kind(path, shapes, copies, atelier)  # says what it is
@@ -148,9 +144,7 @@ def _find_kind(
     path: Path, shapes: Mapping[str, tuple[int, ...]], copies: ConvertedCopies, atelier: Atelier
 ) -> str:
     """Return the id of the kind of adapter that a file holds, by the shapes of its tensors."""
-    found = [
-        spec.id for spec in atelier.adapter_kinds.specs() if _recognizes(spec.id, shapes, atelier)
-    ]
+    found = _list_kinds(shapes, atelier)
     if len(found) > 1:
         raise ModelFileError(f"{path}: several plugins read it: {' and '.join(found)}")
     if found:
@@ -177,6 +171,13 @@ def _explain_unread(kind: str, atelier: Atelier) -> str:
         )
     failure = atelier.load_failure(reader)
     return f"the plugin {reader} reads: {failure or pip_install(reader)}"
+
+
+def _list_kinds(shapes: Mapping[str, tuple[int, ...]], atelier: Atelier) -> list[str]:
+    """Return the ids of the kinds of adapters that recognize the shapes of a file's tensors."""
+    return [
+        spec.id for spec in atelier.adapter_kinds.specs() if _recognizes(spec.id, shapes, atelier)
+    ]
 
 
 def _recognizes(id_: str, shapes: Mapping[str, tuple[int, ...]], atelier: Atelier) -> bool:

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from latelier.contracts.features import Features
 from latelier.contracts.measures import EvaluatedPictures, Figure, Measure
+from latelier.evaluation.records.memory import MemoryRecords
 from latelier.testing.module_config import ConfigChecks
 from latelier.testing.side_effects import SideEffectChecks, isolate_home
 from latelier.testing.support.audit import Activity, watch
 from latelier.testing.support.comparison import is_close
 from latelier.testing.support.evaluated import (
-    MemoryRecords,
     MemoryReference,
     draw_features,
     draw_pictures,

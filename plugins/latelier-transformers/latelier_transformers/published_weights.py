@@ -21,6 +21,14 @@ def find_weights(folder: Path) -> Path:
     raise ModelFileError(f"{folder}: expected {' or '.join(_FILES)} in it")
 
 
+def name_folder(folder: Path, given: str) -> str:
+    """Return what to call a folder that was found for a path or a hub id.
+
+    That of a fetched one is named by its commit, so the hub id says more.
+    """
+    return folder.name if folder.name == Path(given).name else given
+
+
 def t5_text_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the state of `T5TextConditioner` for a state of transformers' `T5EncoderModel`.
 

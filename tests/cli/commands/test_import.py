@@ -219,15 +219,20 @@ def test_an_unreadable_source_is_a_one_line_error(cli, tmp_path, monkeypatch):
     assert done.err == "error: w.ckpt: cannot be read: Permission denied\n"
 
 
-def test_an_unexpected_tensor_is_ignored_on_request(cli, tmp_path, monkeypatch):
+def write_ip_adapter(path, others):
+    """Write the file of an IP-Adapter, with other tensors of some shapes in it."""
     shapes = {f"image_proj.norm.{name}": (16,) for name in ("weight", "bias")}
     shapes |= {"image_proj.proj.weight": (4 * 16, 24), "image_proj.proj.bias": (4 * 16,)}
     widths = (32, 32, 64, 64, 128, 128, 128, 128, 128, 64, 64, 64, 32, 32, 32, 128)
     for k, width in enumerate(widths):
         for side in ("to_k_ip", "to_v_ip"):
             shapes[f"ip_adapter.{2 * k + 1}.{side}.weight"] = (width, 16)
-    shapes["ip_adapter.embedding_manager.weight"] = (2, 2)
-    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, "a.safetensors")
+    shapes |= others
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, path)
+
+
+def test_an_unexpected_tensor_is_ignored_on_request(cli, tmp_path, monkeypatch):
+    write_ip_adapter("a.safetensors", {"ip_adapter.embedding_manager.weight": (2, 2)})
     done = cli("import", "a.safetensors", "ours")
     assert done.status == 2
     assert "1 unexpected (ip_adapter.embedding_manager.weight)" in done.err
@@ -265,13 +270,7 @@ def test_missing_tensors_are_always_refused(cli, unconditional, tmp_path):
 
 
 def test_an_adapter_file_that_is_imported_first_is_named(cli):
-    shapes = {f"image_proj.norm.{name}": (16,) for name in ("weight", "bias")}
-    shapes |= {"image_proj.proj.weight": (4 * 16, 24), "image_proj.proj.bias": (4 * 16,)}
-    widths = (32, 32, 64, 64, 128, 128, 128, 128, 128, 64, 64, 64, 32, 32, 32, 128)
-    for k, width in enumerate(widths):
-        for side in ("to_k_ip", "to_v_ip"):
-            shapes[f"ip_adapter.{2 * k + 1}.{side}.weight"] = (width, 16)
-    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, "a.safetensors")
+    write_ip_adapter("a.safetensors", {})
     says = "a.safetensors: is of a format that is imported first ('latelier/ip_adapter'): run "
     command = ("generate", "a cat", "--adapter", "a.safetensors")
     for condition in ([], ["--condition", "a=[1]"]):

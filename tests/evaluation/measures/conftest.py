@@ -1,48 +1,18 @@
-"""Records and references in memory, and the figures of a measure as a run computes them."""
+"""The figures of a measure as a run computes them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from latelier.contracts.features import Features, FeatureStatistics
+from latelier.contracts.features import Features
 from latelier.contracts.measures import EvaluatedPictures, Figure, Measure
+from latelier.evaluation.records.memory import MemoryRecords
+from latelier.testing.support.evaluated import MemoryReference
 
 Compute = Callable[..., dict[str, Figure]]
-
-
-@dataclass
-class MemoryRecords:
-    columns: Mapping[str, Tensor]
-    network: str = ""
-    chunk: int = 7
-
-    @property
-    def count(self) -> int:
-        return len(next(iter(self.columns.values())))
-
-    def column(self, name: str, /) -> Tensor:
-        return self.columns[name]
-
-    def chunks(self, *names: str) -> Iterator[tuple[Tensor, ...]]:
-        yield from zip(*(self.columns[name].split(self.chunk) for name in names), strict=True)
-
-
-@dataclass
-class MemoryReference:
-    features: Tensor
-    name: str = "reference"
-
-    @property
-    def count(self) -> int:
-        return len(self.features)
-
-    @property
-    def statistics(self) -> FeatureStatistics:
-        return FeatureStatistics.from_features(self.features)
 
 
 @pytest.fixture
@@ -56,8 +26,9 @@ def compute() -> Compute:
         network: str = "",
         chunk: int = 7,
     ) -> dict[str, Figure]:
-        known = None if reference is None else MemoryReference(reference)
-        figures = measure.compute(MemoryRecords(columns, network, chunk), known)
+        known = None if reference is None else MemoryReference(reference, "reference")
+        records = MemoryRecords(columns, len(next(iter(columns.values()))), chunk, network)
+        figures = measure.compute(records, known)
         return {figure.name: figure for figure in figures}
 
     return run

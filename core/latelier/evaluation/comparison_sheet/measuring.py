@@ -1,7 +1,7 @@
 """Measures of the pictures of a side, which are few enough to be kept in memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,30 +13,13 @@ from latelier.contracts.features import FeatureNetwork
 from latelier.contracts.measures import EvaluatedPictures, Measure
 from latelier.evaluation.comparison_sheet.samples import Sample
 from latelier.evaluation.comparison_sheet.sides import Side
+from latelier.evaluation.records.memory import MemoryRecords
 from latelier.evaluation.report.results import MeasuredFigure, Results
 from latelier.evaluation.run.evaluation import OF_RUN
+from latelier.evaluation.sizes import contrast_sizes
 from latelier.evaluation.tasks.model import stack_images
 
 _BATCH = 25
-
-
-@dataclass(frozen=True, eq=False)
-class _Records:
-    """Columns in memory, as one chunk."""
-
-    columns: Mapping[str, Tensor]
-    count: int
-    network: str
-
-    def column(self, name: str, /) -> Tensor:
-        if name not in self.columns:
-            raise InvalidInputError(
-                f"a measure needs {name}, which the network '{self.network}' does not give"
-            )
-        return self.columns[name]
-
-    def chunks(self, *names: str) -> Iterator[tuple[Tensor, ...]]:
-        yield tuple(self.column(name) for name in names)
 
 
 def join_needs(measures: Mapping[str, Measure]) -> frozenset[str]:
@@ -116,7 +99,7 @@ def measure_side(
     for name, measure in measures.items():
         columns = _stack([{**_features_of(each), **measure.record(each)} for each in batches])
         of = network.name if network and measure.needs & {"features", "logits"} else ""
-        records = _Records(columns, len(samples), of)
+        records = MemoryRecords(columns, len(samples), len(samples), of)
         figures += [MeasuredFigure(name, each, of) for each in measure.compute(records, None)]
     return Results(side.name, side.name, len(side.pictures), figures)
 
@@ -135,10 +118,7 @@ def _with_originals(pictures: EvaluatedPictures) -> EvaluatedPictures:
     images = pictures.images
     originals = torch.stack([sample["image"] for sample in pictures.samples]).to(images.device)
     if originals.shape != images.shape:
-        sizes = [f"{each.shape[3]} x {each.shape[2]}" for each in (images, originals)]
-        raise InvalidInputError(
-            f"the pictures have {sizes[0]} pixels and their originals {sizes[1]}; set --size"
-        )
+        raise InvalidInputError(f"{contrast_sizes(images, originals)}; set --size")
     return replace(pictures, originals=originals)
 
 

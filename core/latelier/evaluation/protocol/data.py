@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from latelier.training.configs.data import CaptionConfig, HeldOutConfig, Side, SourceFields
+from latelier.training.configs.data import CaptionConfig, Filter, HeldOutConfig, Side, SourceFields
 
 _HELD_OUT_SEED: int = HeldOutConfig().seed
 
@@ -28,7 +28,7 @@ class EvaluationData(SourceFields):
         description="side, or width and height, of the pictures in pixels; null: that of the model "
         "or of the built-in scenes, or of the pictures themselves if all have one",
     )
-    resize: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = Field(
+    resize: Filter = Field(
         default="lanczos", description="filter that resizes pictures of another size"
     )
     crop: Literal["center", "none"] = Field(
@@ -37,6 +37,11 @@ class EvaluationData(SourceFields):
         "none, the whole of it, distorted",
     )
     captions: CaptionConfig = CaptionConfig()
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """Width and height of the pictures, if `size` says them."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
 
     @model_validator(mode="after")
     def _check_url(self) -> Self:

@@ -12,6 +12,7 @@ from latelier.evaluation.report.numbers import (
     format_value,
 )
 from latelier.evaluation.report.results import MeasuredFigure, Results, align_figures
+from latelier.evaluation.sizes import format_size
 
 
 def to_markdown(results: Results, published: Sequence[PublishedTable] = ()) -> str:
@@ -122,7 +123,7 @@ def _has_size(results: Results, table: PublishedTable) -> bool:
 
 def _describe_run(results: Results, table: PublishedTable) -> str:
     """Return sentences that say what the run's values are of, and whether they can be compared."""
-    size = "" if results.size is None else f" of {results.size[0]} x {results.size[1]} pixels"
+    size = "" if results.size is None else f" of {format_size(results.size)} pixels"
     against = f", against {results.reference}" if results.reference else ""
     run = f"This run: {results.pictures:,} pictures{size}{against}."
     if not _has_size(results, table):

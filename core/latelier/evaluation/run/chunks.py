@@ -14,6 +14,7 @@ from latelier.data.pictures import UnusableError
 from latelier.evaluation.records.chunk import Chunk, Unusable
 from latelier.evaluation.records.stored import stored_name
 from latelier.evaluation.run.evaluation import Evaluation
+from latelier.evaluation.sizes import contrast_sizes
 from latelier.evaluation.tasks.task import GenerationTask
 from latelier.training.data.randomness import DataPurpose, data_generator
 
@@ -170,11 +171,7 @@ def _columns_of(features: Features | None, evaluation: Evaluation) -> dict[str, 
 
 def _check_size(images: Tensor, originals: Tensor) -> None:
     if images.shape != originals.shape:
-        sizes = [f"{each.shape[3]} x {each.shape[2]}" for each in (images, originals)]
-        raise DataError(
-            f"the pictures have {sizes[0]} pixels and their originals {sizes[1]}; set the size of "
-            "the data"
-        )
+        raise DataError(f"{contrast_sizes(images, originals)}; set the size of the data")
 
 
 def _check_rows(label: str, columns: Mapping[str, Tensor], rows: int) -> None:

@@ -94,7 +94,7 @@ class Evaluation:
         """What determines the records, as JSON values."""
         return _list_facts(self)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Hash of the facts: records of the same identity belong together."""
         return hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()

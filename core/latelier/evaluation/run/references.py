@@ -18,6 +18,7 @@ from latelier.evaluation.records.stored import StoredRecords
 from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
 from latelier.evaluation.run.folder import REFERENCE, discard, hold_folder, list_files
 from latelier.evaluation.run.recording import Resources, record
+from latelier.evaluation.sizes import format_size
 from latelier.evaluation.tasks.originals import Originals
 
 _FOLDER = "reference"
@@ -93,8 +94,8 @@ def check_reference(found: Mapping[str, Any], evaluation: Evaluation, where: str
         )
     if found["size"] != list(evaluation.samples.size):
         raise DataError(
-            f"{where}: is of pictures of {_times(found['size'])}, and those of this run have "
-            f"{_times(evaluation.samples.size)}; make both of one size: set that of the data "
+            f"{where}: is of pictures of {format_size(found['size'])}, and those of this run have "
+            f"{format_size(evaluation.samples.size)}; make both of one size: set that of the data "
             "(--size)"
         )
 
@@ -152,7 +153,3 @@ def _warn(evaluation: Evaluation, unusable: Sequence[Unusable]) -> None:
             first.name,
             first.reason,
         )
-
-
-def _times(size: Any) -> str:
-    return f"{size[0]} x {size[1]}"

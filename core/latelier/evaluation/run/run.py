@@ -1,7 +1,6 @@
 """Runs an evaluation: records its pictures, and measures what was recorded."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 
@@ -56,17 +55,19 @@ def run_evaluation(config: EvaluationConfig, resources: Resources) -> Results | 
             return None
         reference = open_reference(evaluation, resources)
         unusable = record(evaluation, resources, "pictures")
-        results = measure_records(evaluation, reference, unusable)
         settings = list_settings(evaluation, reference, resources.atelier)
-        results = replace(results, settings=settings)
+        results = measure_records(evaluation, reference, unusable, settings)
         write_report(results, config.out, published)
         return results
 
 
 def measure_records(
-    evaluation: Evaluation, reference: StoredReference | None, unusable: Sequence[Unusable]
+    evaluation: Evaluation,
+    reference: StoredReference | None,
+    unusable: Sequence[Unusable],
+    settings: Mapping[str, str],
 ) -> Results:
-    """Return the results of the records of an evaluation.
+    """Return the results of the records of an evaluation, which was made with some settings.
 
     Raises:
         EvaluationError: a chunk is missing.
@@ -89,6 +90,7 @@ def measure_records(
         task=config.task.kind,
         reference="" if reference is None else f"{reference.count:,} pictures of {reference.name}",
         size=evaluation.samples.size,
+        settings=settings,
         provenance={
             "facts": dict(evaluation.facts),
             "measures": dict(evaluation.choices),

@@ -9,6 +9,7 @@ import torch
 from latelier._version import __version__
 from latelier.evaluation.records.reference import StoredReference
 from latelier.evaluation.run.evaluation import Evaluation
+from latelier.evaluation.sizes import format_size
 from latelier.evaluation.tasks.model import EvaluatedModel
 from latelier.evaluation.tasks.task import GenerationTask
 from latelier.kernel.atelier import Atelier
@@ -19,9 +20,8 @@ def list_settings(
 ) -> dict[str, str]:
     """Return the settings that a reader needs to judge or to repeat the results, by name."""
     config, facts = evaluation.config, evaluation.facts
-    width, height = evaluation.samples.size
     settings = {
-        "size": f"{width} x {height}",
+        "size": format_size(evaluation.samples.size),
         "data": f"{evaluation.samples.name} {_format(facts['data'])}",
     }
     if evaluation.model is not None:

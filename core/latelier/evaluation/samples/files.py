@@ -14,6 +14,7 @@ from latelier.contracts.images.pixels import denormalize
 from latelier.data.manifest.manifest import Manifest
 from latelier.data.pictures import UnusableError, decode_rgb, measure_size, read_bytes, read_size
 from latelier.evaluation.protocol.data import EvaluationData
+from latelier.evaluation.sizes import format_size
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.manifest_source import ManifestSource
 from latelier.training.data.randomness import DataPurpose, data_generator
@@ -104,11 +105,10 @@ class FileSamples:
         record = self._source.manifest[int(self._source.members[index])]
         read = partial(read_bytes, self._source.manifest.root)
         data = read(record)
-        if not self._is_resized and measure_size(BytesIO(data)) != self.size:
+        if not self._is_resized and (size := measure_size(BytesIO(data))) != self.size:
             raise DataError(
-                f"{self.name}: {record.name} is {_times(measure_size(BytesIO(data)))} pixels and "
-                f"the first picture {_times(self.size)}; set the size of the data, to which "
-                "pictures are resized"
+                f"{self.name}: {record.name} is {format_size(size)} pixels and the first picture "
+                f"{format_size(self.size)}; set the size of the data, to which pictures are resized"
             )
         image = decode_rgb(data)
         view = View(self.size, (0.0, 0.0, 1.0, 1.0), is_flipped=False)
@@ -138,7 +138,3 @@ class FileSamples:
             except UnusableError as error:
                 fault = f"{manifest[int(member)].name}: {error}"
         raise DataError(f"{self.name}: no picture can be read, such as {fault}")
-
-
-def _times(size: Size) -> str:
-    return f"{size[0]} x {size[1]}"

@@ -10,6 +10,7 @@ from latelier.evaluation.samples.files import FileSamples
 from latelier.evaluation.samples.paired import PairedSamples
 from latelier.evaluation.samples.samples import Samples
 from latelier.evaluation.samples.scenes import SceneSamples
+from latelier.evaluation.sizes import format_size
 from latelier.evaluation.tasks.pictures import Pictures
 from latelier.training.data.views import Size
 
@@ -52,7 +53,7 @@ def open_samples(
         InvalidConfigError: the number of built-in scenes is missing.
         DataError: the data set is missing, empty or damaged, or has fewer samples or no such field.
     """
-    size = _size_of(data) or size
+    size = data.sides or size
     if not fields and count is not None and size is not None:
         return Indices(count, size)
     samples = _open_scenes(data, count) if data.path is None else _open_files(data, count, size)
@@ -73,15 +74,15 @@ def open_paired_samples(
         raise InvalidConfigError(
             "data.dataset: the originals of pictures are files; name their folder as data.path"
         )
-    size = _size_of(data)
+    size = data.sides
     pictures = _open_files(data.model_copy(update={"path": task.path, "root": None}), count, size)
     originals = None
     if data.path is not None:
         originals = _open_files(data, None, size)
         if originals.size != pictures.size:
             raise DataError(
-                f"the pictures of {pictures.name} have {_times(pictures.size)} pixels and the "
-                f"originals of {originals.name} {_times(originals.size)}; set the size of the "
+                f"the pictures of {pictures.name} have {format_size(pictures.size)} pixels and the "
+                f"originals of {originals.name} {format_size(originals.size)}; set the size of the "
                 "data, to which both are resized"
             )
     samples = PairedSamples(pictures, originals)
@@ -108,11 +109,3 @@ def _open_files(data: EvaluationData, count: int | None, size: Size | None) -> F
             f"it to {len(manifest)} or fewer",
         )
     return FileSamples(manifest, data, count or len(manifest), size)
-
-
-def _size_of(data: EvaluationData) -> Size | None:
-    return (data.size, data.size) if isinstance(data.size, int) else data.size
-
-
-def _times(size: Size) -> str:
-    return f"{size[0]} x {size[1]}"

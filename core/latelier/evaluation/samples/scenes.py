@@ -83,8 +83,7 @@ def _name_objects(scene: Scene) -> dict[str, Any]:
 
 
 def _check_size(data: EvaluationData, config: SceneConfig) -> None:
-    size = (data.size, data.size) if isinstance(data.size, int) else data.size
-    if size not in (None, (config.size, config.size)):
+    if data.sides not in (None, (config.size, config.size)):
         raise InvalidConfigError(
             f"data.size: expected that of the scenes, {config.size}, got {data.size}; set "
             "config.size of the data"

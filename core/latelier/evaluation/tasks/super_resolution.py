@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import Field
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.evaluation.sizes import format_size
 from latelier.evaluation.tasks.model import to_pil
 from latelier.evaluation.tasks.task import GenerationTask, Sample
 
@@ -32,7 +33,7 @@ class SuperResolution(GenerationTask):
         if any(side % self.factor for side in picture.size):
             raise InvalidInputError(
                 f"task.factor: {self.factor} does not divide the size "
-                f"{picture.width} x {picture.height} of the pictures; set data.size"
+                f"{format_size(picture.size)} of the pictures; set data.size"
             )
         size = picture.width // self.factor, picture.height // self.factor
         return {"low_resolution": picture.resize(size, Image.Resampling.BICUBIC)}

@@ -1,13 +1,11 @@
-"""Pictures that measures and feature networks are tested with, and records in memory."""
+"""Pictures that measures and feature networks are tested with, and a reference in memory."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.features import Features, FeatureStatistics
 from latelier.contracts.measures import EvaluatedPictures
 
@@ -44,34 +42,6 @@ def take_rows(pictures: EvaluatedPictures, rows: slice) -> EvaluatedPictures:
             None if features.logits is None else features.logits[rows].clone(),
         ),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class MemoryRecords:
-    """Columns in memory.
-
-    Attributes:
-        columns: name -> (N, ...).
-        count: N.
-        chunk_size: pictures of a chunk.
-        network: name of the network of the features.
-    """
-
-    columns: Mapping[str, Tensor]
-    count: int
-    chunk_size: int
-    network: str = "random features"
-
-    def column(self, name: str, /) -> Tensor:
-        """Return a column."""
-        if name not in self.columns:
-            raise InvalidInputError(f"there is no column '{name}', only {', '.join(self.columns)}")
-        return self.columns[name]
-
-    def chunks(self, *names: str) -> Iterator[tuple[Tensor, ...]]:
-        """Yield the columns a chunk at a time."""
-        for start in range(0, self.count, self.chunk_size):
-            yield tuple(self.column(name)[start : start + self.chunk_size] for name in names)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,9 @@ from latelier.contracts.frozen import Frozen
 
 Side = Annotated[int, Field(ge=1, le=16_384)]
 
+Filter = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+"""Pillow's filters that resize pictures."""
+
 
 class CaptionConfig(Frozen):
     """How the prompt of a sample is made of its captions.
@@ -179,9 +182,7 @@ class DataConfig(SourceFields):
         description="side, or width and height, of the pictures in pixels; null: 256, or for the "
         "built-in scenes alone that of their own configuration",
     )
-    resize: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = Field(
-        default="lanczos", description="filter that resizes pictures"
-    )
+    resize: Filter = Field(default="lanczos", description="filter that resizes pictures")
     crop: Literal["center", "random"] = Field(
         default="center", description="where a picture of another aspect ratio is cropped"
     )

@@ -1,7 +1,6 @@
 """CLIP's features of pictures and texts (Radford et al. 2021, arXiv:2103.00020)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -15,6 +14,7 @@ from torch import Tensor
 from latelier_transformers.clip_features.configs import ClipFeaturesConfig
 from latelier_transformers.clip_features.folder import read_clip
 from latelier_transformers.clip_text.tokens import pad
+from latelier_transformers.published_weights import name_folder
 
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
@@ -36,8 +36,7 @@ class ClipFeatures(FrozenNetwork):
         self.model, self.width = clip.model, clip.width
         self._vocabulary, self._text = clip.vocabulary, clip.text
         self._side = clip.vision.image_size
-        is_path = folder.name == Path(config.weights).name  # that of a fetched one is its commit
-        self.name = f"CLIP {folder.name if is_path else config.weights}"
+        self.name = f"CLIP {name_folder(folder, config.weights)}"
         self.identity = (
             f"CLIP, weights {hash_weights(self.model)}, shortest side {self._side} by Pillow's "
             "bicubic, centre crop"

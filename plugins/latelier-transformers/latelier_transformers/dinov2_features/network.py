@@ -22,7 +22,7 @@ from torch import Tensor
 
 from latelier_transformers.dinov2_features.configs import Dinov2FeaturesConfig
 from latelier_transformers.library import transformers
-from latelier_transformers.published_weights import find_weights
+from latelier_transformers.published_weights import find_weights, name_folder
 
 SIDE = 224
 """Height and width of the network's pictures in pixels: 16 patches."""
@@ -70,8 +70,7 @@ class Dinov2Features(FrozenNetwork):
         folder = find_local(config.weights)
         self.model = read_dinov2(folder)
         self.width: int = self.model.config.hidden_size
-        is_path = folder.name == Path(config.weights).name  # that of a fetched one is its commit
-        self.name = f"DINOv2 {folder.name if is_path else config.weights}"
+        self.name = f"DINOv2 {name_folder(folder, config.weights)}"
         self.identity = (
             f"DINOv2, weights {hash_weights(self.model)}, resize bicubic_antialias to {SIDE}"
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latelier.cli.commands.evaluate.options import Network, Size, Weights, choose_network
+from latelier.cli.commands.evaluate.options import Device, Network, Size, Weights, choose_network
 from latelier.cli.support.destinations import Force, check_destination, save
 from latelier.cli.support.output import show_line
 
@@ -80,9 +80,7 @@ def compare(
     ] = None,
     network: Network = None,
     weights: Weights = None,
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="Where to compute: auto, cpu, cuda ...")
-    ] = "auto",
+    device: Device = "auto",
     force: Force = False,
 ) -> None:
     """Compare two models by pictures of the same prompts and seeds.

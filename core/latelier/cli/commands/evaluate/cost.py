@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from latelier.cli.commands.evaluate.options import Device
 from latelier.cli.support.output import AsJson, show_columns, show_json
 
 
@@ -34,9 +35,7 @@ def cost(
             min=1, metavar="N", help="Pictures that are made at once. Repeatable. By default 1 8."
         ),
     ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="NAME", help="Where to compute: auto, cpu, cuda ...")
-    ] = "auto",
+    device: Device = "auto",
     dtype: Annotated[
         str, typer.Option(metavar="NAME", help="Precision: auto, float32, bfloat16 ...")
     ] = "auto",

@@ -57,10 +57,9 @@ BatchSize = Annotated[
     int, typer.Option(min=1, max=4096, help="Pictures that are computed at once.")
 ]
 
+DEVICE = typer.Option(metavar="NAME", help="Where to compute: auto, cpu, cuda ...")
 
-Device = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Where to compute: auto, cpu, cuda ...")
-]
+Device = Annotated[str, DEVICE]
 
 
 def make_resources(processes: int, part: str = "1/1") -> "Resources":

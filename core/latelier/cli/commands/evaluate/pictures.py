@@ -49,7 +49,7 @@ def pictures(
         "evaluation"
     ),
     batch_size: BatchSize = 25,
-    device: Device = None,
+    device: Device = "auto",
     processes: Processes = 1,
 ) -> None:
     """Measure pictures that were made elsewhere."""
@@ -64,7 +64,7 @@ def pictures(
         "reference": _choose_reference(reference),
         "measures": measure or _choose_measures(reference, originals),
         "batch_size": batch_size,
-        "device": device or "auto",
+        "device": device,
         **choose_network(network, weights),
     }
     config = validate(EvaluationConfig, values, "evaluate pictures")

@@ -38,7 +38,7 @@ def reference(
         int, typer.Option(min=2, help="Pictures whose features are kept themselves.")
     ] = 10_000,
     batch_size: BatchSize = 25,
-    device: Device = None,
+    device: Device = "auto",
     processes: Processes = 1,
     part: PartOption = "1/1",
     force: Force = False,
@@ -62,7 +62,7 @@ def reference(
         "data": {"path": data, "size": size},
         "pictures": pictures,
         "batch_size": batch_size,
-        "device": device or "auto",
+        "device": device,
         **choose_network(network, weights),
     }
     config = validate(EvaluationConfig, values, "evaluate reference")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from latelier.cli.commands.evaluate.options import (
-    Device,
+    DEVICE,
     PartOption,
     Processes,
     make_resources,
@@ -32,7 +32,7 @@ def run(
             "--set", metavar="FIELD=VALUE", help="Change a field, such as generate.steps=50."
         ),
     ] = None,
-    device: Device = None,
+    device: Annotated[str | None, DEVICE] = None,
     processes: Processes = 1,
     part: PartOption = "1/1",
 ) -> None:
