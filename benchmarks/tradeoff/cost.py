@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 import latelier
 from benchmarks.tradeoff.configs import (
@@ -21,6 +20,7 @@ from benchmarks.tradeoff.study import MEASURED, PROGRESS_STEPS, SAMPLING_STEPS, 
 from benchmarks.tradeoff.training import store_latents, write_identity
 from latelier.checkpoints.component import save_component
 from latelier.kernel.atelier import Atelier
+from latelier.nn.flops import count_flops
 from latelier.training.configs.training import Training
 from latelier.training.denoiser.train import plan_denoiser
 from latelier.training.estimation.phases import split_phases
@@ -114,7 +114,7 @@ def _measure_steps(trial: Trial, first: int) -> tuple[float, float]:
     """Return FLOPs and seconds of a step like `first`; the first two are not timed."""
     batches = load_batches(trial.plan, trial.run, 0)
     trial.take_step(first, next(batches))
-    with FlopCounterMode(display=False) as counter:
+    with count_flops() as counter:
         trial.take_step(first, next(batches))
     begin, taken = time.process_time(), 0
     while taken == 0 or time.process_time() - begin < _TIMED_SECONDS:

@@ -1,9 +1,10 @@
 """The tables of the study in Markdown."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from benchmarks.tradeoff.results import Estimate, ModelResult, Results
 from latelier.evaluation.published.table import read_published
+from latelier.evaluation.report.markdown import to_table
 
 
 def format_tables(results: Results) -> str:
@@ -17,18 +18,18 @@ latelier (not Inception) to {size["reference"]} other scenes. Real scenes have
 {_format(real.frechet)}, and the detector names the object of {_format(real.named, 100)} % of them.
 In brackets are intervals of 95 %.
 
-{format_table(_FIRST_STAGES, map(_first_stage_row, results.models))}
+{to_table(_FIRST_STAGES, [_first_stage_row(each) for each in results.models])}
 
 The paper's, on ImageNet at 256 pixels, with features of Inception: only the trend compares.
 
-{format_table(("first stage", "latents", "R-FID ↓", "PSNR, dB ↑", "SSIM ↑"), _list_published())}
+{to_table(("first stage", "latents", "R-FID ↓", "PSNR, dB ↑", "SSIM ↑"), list(_list_published()))}
 
 # Models at the end of the training
 
 Each denoiser is trained for {size["denoiser_steps"]} steps. Shown is the number of sampling steps
 with the lowest distance. Pictures a second are those of `Pipeline.generate` on this CPU.
 
-{format_table(_MODELS, [_model_row(each) for each in results.models if each.per_second])}
+{to_table(_MODELS, [_model_row(each) for each in results.models if each.per_second])}
 """
 
 
@@ -86,9 +87,3 @@ def _format(estimate: Estimate, scale: float = 1) -> str:
     if estimate.low is None or estimate.high is None:
         return text
     return f"{text} ({scale * estimate.low:.3g} to {scale * estimate.high:.3g})"
-
-
-def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown, whose columns but the first are aligned to the right."""
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
