@@ -10,6 +10,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.images.cropping import fit_aspect
 from latelier.contracts.images.pixels import pil_to_tensor
 from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.hint.inputs import Hint, HintConfig
@@ -63,8 +64,7 @@ class HintConditioner(Conditioner[HintConfig]):
 def _fit(hint: Hint, size: tuple[int, int]) -> Tensor:
     """Return the pixels (3, H, W) of a hint in 0..1, cropped and resized to the picture's size."""
     image = (pil_to_tensor(hint.image) + 1) / 2
-    zoom = min(own / side for own, side in zip(image.shape[1:], size, strict=True))
-    height, width = (max(1, round(side * zoom)) for side in size)
+    height, width = fit_aspect((image.shape[1], image.shape[2]), size)
     top, left = (image.shape[1] - height) // 2, (image.shape[2] - width) // 2
     cropped = image[:, top : top + height, left : left + width]
     if (height, width) == size:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
 
+from latelier.contracts.images.cropping import fit_aspect
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.request import Size
@@ -24,12 +25,12 @@ def warn_of_cropping(parts: PipelineParts, inputs: Rows, size: Size) -> Iterator
             if found is None:
                 continue
             (width, height), (w, h) = size, found
-            zoom = min(w / width, h / height)
+            kept = fit_aspect(found, size)
             fitting = fit_size(found, size, parts.size_multiple)
             hint = "" if fitting is None else f"; `size={fitting[0]}x{fitting[1]}` fits all of it"
             yield (
                 f"{public}: the image is {w}x{h}, the picture {width}x{height}: "
-                f"{round(width * zoom)}x{round(height * zoom)} around its centre is used{hint}"
+                f"{kept[0]}x{kept[1]} around its centre is used{hint}"
             )
 
 
