@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from latelier.pipeline.picture import Picture, Preview
 
 T = TypeVar("T")
@@ -37,17 +39,7 @@ def consume_with_progress(previews: "Iterator[Preview]") -> "Iterator[Picture]":
         for preview in previews:
             yield from preview.pictures
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("sampling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _open_bar("sampling") as progress:
         task = progress.add_task("sampling", total=None)
         for preview in previews:
             done = (preview.batch - 1) * preview.steps + preview.step
@@ -82,6 +74,18 @@ def track_counts(done: Iterator[int], title: str, before: int, total: int) -> It
     if not _has_terminal():
         yield from _count_in_lines(done, title, before, total)
         return
+    start, count = time.monotonic(), 0
+    with _open_bar(title, "rate") as progress:
+        task = progress.add_task(title, total=total, completed=before, rate="")
+        for number in done:
+            count += number
+            speed = count / max(time.monotonic() - start, 1e-9)
+            progress.update(task, advance=number, rate=f"{speed:.1f}/s")
+            yield number
+
+
+def _open_bar(title: str, *fields: str) -> "Progress":
+    """Return a bar with its numbers, fields of its task and the time left."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -91,15 +95,9 @@ def track_counts(done: Iterator[int], title: str, before: int, total: int) -> It
         TimeRemainingColumn,
     )
 
-    rate, start, count = TextColumn("{task.fields[rate]}"), time.monotonic(), 0
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=total, completed=before, rate="")
-        for number in done:
-            count += number
-            speed = count / max(time.monotonic() - start, 1e-9)
-            progress.update(task, advance=number, rate=f"{speed:.1f}/s")
-            yield number
+    shown = (TextColumn(f"{{task.fields[{name}]}}") for name in fields)
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), *shown, TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _count_in_lines(done: Iterator[int], title: str, before: int, total: int) -> Iterator[int]:
