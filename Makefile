@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-palette test-addons test-zoo lint types contracts docs studio clean
+.PHONY: demo test test-palette test-addons test-ray test-zoo lint types contracts docs studio clean
 
 demo: .venv/installed
 	$(BIN)/latelier generate "a red apple on a blue background" --seed 7 --output demo.png --force
@@ -16,7 +16,7 @@ test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest --quiet plugins/latelier-studio
 
 # Plugins as users have them: each installed from its folder, in an environment of its own.
-test-palette test-addons: test-%: .venv-%/installed
+test-palette test-addons test-ray: test-%: .venv-%/installed
 	cd plugins/latelier-$* && OMP_NUM_THREADS=1 ../../.venv-$*/bin/pytest --quiet
 
 test-zoo: .venv/installed-dev

@@ -1,0 +1,1 @@
+"""latelier on many processes and machines."""
