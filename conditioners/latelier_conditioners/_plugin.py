@@ -81,6 +81,12 @@ class BuiltinConditioners:
             config="latelier_conditioners.references.inputs:ReferencesConfig",
             input="latelier_conditioners.references.inputs:References",
         )
+        registrar.conditioner(
+            "collage",
+            factory="latelier_conditioners.collage.conditioner:CollageConditioner",
+            config="latelier_conditioners.collage.inputs:CollageConfig",
+            input="latelier_conditioners.collage.inputs:Collage",
+        )
 
 
 plugin = BuiltinConditioners()

@@ -11,10 +11,14 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.contracts.images.random_masks import random_mask
-from latelier_conditioners.common.spatial import place_of_first_stage, zero_map
+from latelier_conditioners.common.spatial import (
+    encode_images,
+    place_of_first_stage,
+    zero_map,
+)
 from latelier_conditioners.mask.compositing import composite
 from latelier_conditioners.mask.inputs import Inpainting, MaskConfig
 
@@ -76,7 +80,12 @@ class MaskConditioner(Conditioner[MaskConfig]):
             CompatibilityError: `geometry` has no first stage, or one with other latent channels.
         """
         mask = batch["mask"]
-        latents = self._encode(batch["image"].masked_fill(mask, self.config.hole_value), geometry)
+        latents = encode_images(
+            batch["image"].masked_fill(mask, self.config.hole_value),
+            geometry,
+            self.config.latent_channels,
+            "masked images",
+        )
         if self.config.zero_repainted:
             shares = adaptive_avg_pool2d((~mask).to(latents), (latents.shape[2], latents.shape[3]))
             channel = self.config.mask_values[0] * shares
@@ -104,21 +113,6 @@ class MaskConditioner(Conditioner[MaskConfig]):
         # nearest: the upper left pixel of each cell, as in the published models
         cells = interpolate(mask.to(latents.dtype), latents.shape[2:], mode="nearest")
         return kept + (repainted - kept) * cells
-
-    def _encode(self, images: Tensor, geometry: PictureGeometry) -> Tensor:
-        if geometry.first_stage is None:
-            raise CompatibilityError(
-                "inpainting works on latents, but the geometry has no first stage"
-            )
-        _, dtype = place_of_first_stage(geometry)
-        with torch.no_grad():
-            latents = geometry.first_stage.encode(images.to(dtype))
-        if latents.shape[1] != self.config.latent_channels:
-            raise CompatibilityError(
-                f"the first stage gives latents of {latents.shape[1]} channels, "
-                f"not latent_channels={self.config.latent_channels}"
-            )
-        return latents
 
     def _require_mask(self, value: Inpainting) -> PIL.Image.Image:
         if value.mask is None:

@@ -15,7 +15,7 @@ from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError, InvalidInputError
 from latelier.contracts.images.references import visible_box
-from latelier_conditioners.common.spatial import place_of_first_stage
+from latelier_conditioners.common.spatial import encode_images, place_of_first_stage
 from latelier_conditioners.references.inputs import PLACE_WIDTH, References, ReferencesConfig
 
 FILLED = 0.92
@@ -93,18 +93,12 @@ class ReferencesConditioner(Conditioner[ReferencesConfig]):
         return torch.cat([tokens, places.expand(len(tokens), -1, -1)], dim=2)
 
     def _encode(self, images: Tensor, geometry: PictureGeometry) -> Tensor:
-        if geometry.first_stage is None:
+        latents = encode_images(images, geometry, self.config.latent_channels, "references")
+        height, width = latents.shape[2:]
+        if height % self.config.patch or width % self.config.patch:
             raise CompatibilityError(
-                "references are encoded to latents, but the geometry has no first stage"
-            )
-        with torch.no_grad():
-            latents = geometry.first_stage.encode(images)
-        channels, patch = self.config.latent_channels, self.config.patch
-        if latents.shape[1] != channels or latents.shape[2] % patch or latents.shape[3] % patch:
-            raise CompatibilityError(
-                f"the first stage gives latents (B, {', '.join(map(str, latents.shape[1:]))}) of "
-                f"references; expected {channels} channels and sides that are multiples of "
-                f"patch={patch}"
+                f"the first stage gives latents of {width}x{height} for references; expected sides "
+                f"that are multiples of patch={self.config.patch}"
             )
         return latents
 

@@ -139,11 +139,13 @@ class ConditionerConfig(Frozen):
         return False
 
     @property
-    def reference_role(self) -> Literal["pictures", "text", "layout"] | None:
+    def reference_role(self) -> Literal["pictures", "placed_pictures", "text", "layout"] | None:
         """How the conditioner takes part in the look-up of reference pictures; None: not at all.
 
         pictures: its `Input` has the field `pictures`, a tuple of `Reference`s, and its
             configuration the property `max_references`.
+        placed_pictures: the same, and its `Input` has the field `boxes`, a `Box` for each picture,
+            which the run chooses where the request has none.
         text: its `Input` has the field `text`, whose words may mention entries of a database. The
             look-up replaces them by slots "#1", "#2" ..., if the vocabulary has "#1" or no limits.
         layout: its `Input` has the field `objects`, whose field `label` may name an entry. The

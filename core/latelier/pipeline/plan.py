@@ -113,7 +113,7 @@ class Plan:
 
     def drawn_references(self) -> list[tuple[DrawnReference, ...]]:
         """Return the reference pictures of each picture of the batch."""
-        drawn = self.references.drawn
+        drawn = self.references.placed or self.references.drawn
         return [drawn[row] if drawn else () for row in self.rows_of_batch(len(drawn))]
 
     def rows_of_batch(self, total: int) -> list[int]:

@@ -29,7 +29,7 @@ def test_without_slots_references_are_an_error_that_says_so():
     assert source.list_fields() == make(slots=True).list_fields() - {"references"}
     assert source.list_references(4) == {}
     assert "references" not in source.show(4, None, ANY)
-    with pytest.raises(InvalidConfigError, match="no references; set slots: true"):
+    with pytest.raises(InvalidConfigError, match="no references without slots; set slots: true"):
         source.check_fields({"references": None})
 
 

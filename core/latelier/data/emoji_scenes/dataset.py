@@ -26,6 +26,7 @@ class SceneItem(TypedDict):
         index: of the sample.
         references: with slots alone: the artwork of each object, upright and alone, (128, 128, 4)
             with straight alpha.
+        collage: with slots alone: "pictures", which are the references, and the "boxes" of all.
     """
 
     image: torch.Tensor
@@ -35,6 +36,7 @@ class SceneItem(TypedDict):
     semantic_map: np.ndarray
     index: int
     references: NotRequired[list[Pixels]]
+    collage: NotRequired[dict[str, list[Any]]]
 
 
 class EmojiScenes(Dataset[SceneItem]):
@@ -90,6 +92,8 @@ class EmojiScenes(Dataset[SceneItem]):
         }
         if slots:
             item["references"] = [each.artwork.picture() for each in scene.objects]
+            boxes = [each.box for each in scene.objects]
+            item["collage"] = {"pictures": item["references"], "boxes": boxes}
         return item
 
     def _generator(self, index: int) -> np.random.Generator:

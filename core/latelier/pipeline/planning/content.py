@@ -14,6 +14,7 @@ from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.aspect import warn_of_cropping
 from latelier.pipeline.planning.references.drawn import Lookup
 from latelier.pipeline.planning.references.lookup import choose_database, look_up_references
+from latelier.pipeline.planning.references.placing import place_references
 from latelier.pipeline.request import Request, Size, check_sides
 
 FAR_BEYOND = 4
@@ -78,12 +79,11 @@ def read_content(parts: PipelineParts, request: Request, *, trusted: bool) -> Co
         database,
         builder.read(request.inputs, trusted=trusted, check_count=parts.limits.check_pictures),
     )
-    inputs = references.rows
-    rows = len(next(iter(inputs.values()), [None]))
+    rows = len(next(iter(references.rows.values()), [None]))
     init = read_init_image(request, rows)
     rows = max(rows, 1 if init is None else init.rows)
     count = rows * request.n
-    size = _choose_size(parts, request, inputs, init)
+    size = _choose_size(parts, request, references.rows, init)
     parts.limits.check(size, count)
     _check_seeds(request.seed, count)
     negative_references = look_up_references(
@@ -95,8 +95,11 @@ def read_content(parts: PipelineParts, request: Request, *, trusted: bool) -> Co
             check_count=lambda name, rows: check_divisor(f"negative.{name}", rows, count),
         ),
     )
-    negative = negative_references.rows
     init = None if init is None else init.resize(size)
+    seeds = range(request.seed, request.seed + count)
+    references = place_references(parts, references, seeds, size, init)
+    negative_references = place_references(parts, negative_references, seeds, size, init)
+    inputs, negative = references.rows, negative_references.rows
     warnings = [*_warnings(parts, request, size, rows, inputs), *references.warnings]
     warnings += builder.check(references.unchecked)
     for warning in (

@@ -16,7 +16,8 @@ _ENDLESS = 2**62
 """Length of scenes that never repeat."""
 
 _FIELDS = ("image", "prompt", "class_label", "layout", "semantic_map", "index")
-_SLOT_FIELDS = (*_FIELDS, "references")
+_REFERENCES = ("references", "collage")
+_SLOT_FIELDS = (*_FIELDS, *_REFERENCES)
 _DESCRIBED = ("prompt", "class_label", "references")
 
 
@@ -83,9 +84,10 @@ class SceneSource:
         if config.slots:
             labels["layout"] = config.objects[1]
         for field, number in fields.items():
-            if field == "references" and not config.slots:
+            if field in _REFERENCES and not config.slots:
                 raise InvalidConfigError(
-                    "the built-in scenes have no references; set slots: true in their config"
+                    f"the built-in scenes have no {field} without slots; set slots: true in their "
+                    "config"
                 )
             if field not in _SLOT_FIELDS:
                 near = suggestion(field, _SLOT_FIELDS)

@@ -1,6 +1,7 @@
 """The results of a look-up."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from PIL.Image import Image
 from pydantic import BaseModel
 
 from latelier.contracts.images.reading import to_data_uri
+from latelier.contracts.inputs import Box
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,16 +19,19 @@ class DrawnReference:
     Attributes:
         name: of its entry in the database; None for a picture of the request.
         picture: RGBA.
+        box: its place, for a model that is shown it there.
     """
 
     name: str | None
     picture: Image
+    box: Box | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the name, and a hash by which a replay recognizes the picture."""
+        """Return the name, a hash by which a replay recognizes the picture, and the box if any."""
         head = f"{self.picture.mode}:{self.picture.width}x{self.picture.height}:".encode()
         digest = hashlib.sha256(head + self.picture.tobytes()).hexdigest()
-        return {"name": self.name, "sha256": digest}
+        place = {} if self.box is None else {"box": list(self.box.model_dump().values())}
+        return {"name": self.name, "sha256": digest, **place}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,7 @@ class Lookup:
         public: the public input of references; None for a model without.
         warnings: human-readable sentences, with the public input in front.
         known: the rows of texts without what `warnings` say of unknown words.
+        placed: the references of each picture with their boxes, where the run has chosen those.
     """
 
     rows: dict[str, list[BaseModel | None]]
@@ -47,6 +53,7 @@ class Lookup:
     public: str | None = None
     warnings: tuple[str, ...] = ()
     known: dict[str, list[BaseModel | None]] = field(default_factory=dict)
+    placed: tuple[tuple[DrawnReference, ...], ...] = ()
 
     @property
     def unchecked(self) -> dict[str, list[BaseModel | None]]:
@@ -56,12 +63,16 @@ class Lookup:
     def to_json(self) -> dict[str, list[Any]]:
         """Return the references as a public input that a later look-up reads again.
 
-        Entries are named, which takes less room than their pictures.
+        Entries are named, which takes less room than their pictures. Boxes that the run has chosen
+        are left out: its seed gives them again.
         """
         if self.public is None or not any(self.drawn):
             return {}
-        rows = [
-            [each.name or to_data_uri(each.picture) for each in references] or None
-            for references in self.drawn
-        ]
-        return {self.public: rows}
+        return {self.public: [_to_input(references) for references in self.drawn]}
+
+
+def _to_input(references: Sequence[DrawnReference]) -> Any:
+    """Return the references of a row as a JSON value of the public input."""
+    pictures = [each.name or to_data_uri(each.picture) for each in references]
+    boxes = [list(each.box.model_dump().values()) for each in references if each.box is not None]
+    return {"pictures": pictures, "boxes": boxes} if boxes else pictures or None

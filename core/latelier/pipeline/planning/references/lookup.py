@@ -7,7 +7,7 @@ show the dog. `ConditionerConfig.reference_role` says which conditioners take pa
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -37,7 +37,7 @@ def choose_database(parts: PipelineParts, request: Request) -> str | None:
         InvalidInputError: the model takes no references, and the request names another database.
         UnknownNameError: the database is not registered.
     """
-    if next(_with_role(parts, "pictures"), None) is None:
+    if find_pictures(parts) is None:
         if request.database != parts.defaults.database:
             raise InvalidInputError.of_field(
                 "database", "this model takes no reference pictures; leave it out"
@@ -66,7 +66,7 @@ def look_up_references(
         UnknownNameError: the database is not registered.
         DataError: a picture of the database is damaged.
     """
-    pictures = next(_with_role(parts, "pictures"), None)
+    pictures = find_pictures(parts)
     if pictures is None:
         return Lookup(rows)
     opened = None if database is None else open_database(database, parts.atelier)
@@ -124,7 +124,10 @@ class _RowLookup:
             self._check_boxes(name, row[name], slots)
         references = tuple(map(self._draw, slots))
         if references:
-            row[self.pictures] = self._read_pictures([each.picture for each in references])
+            boxes = self._find_boxes(row, len(references), layouts)
+            row[self.pictures] = self._read_pictures([each.picture for each in references], boxes)
+            if boxes is not None:
+                references = tuple(replace(each, box=box) for each, box in zip(references, boxes))
         return references
 
     def public(self, name: str) -> str:
@@ -141,6 +144,21 @@ class _RowLookup:
                 yield self.names.check_number(public, each)
             else:
                 yield each
+
+    def _find_boxes(self, row: Row, count: int, layouts: Sequence[str]) -> Any:
+        """Return the boxes of placed references, given or those of a layout; None without any."""
+        if self.parts.conditioners[self.pictures].config.reference_role != "placed_pictures":
+            return None
+        given = row[self.pictures]
+        if given is not None and given.boxes is not None:
+            if len(given.boxes) != count:
+                reason = f"it has {len(given.boxes)} boxes, and there are {count} references"
+                raise InvalidInputError.of_field(self.public(self.pictures), reason)
+            return given.boxes
+        for name in layouts:
+            boxes = {slots_in(str(each.label))[0]: each.box for each in row[name].objects}
+            return [boxes[slot] for slot in range(count)]
+        return None
 
     def _check_boxes(self, name: str, layout: Any, slots: Slots) -> None:
         """Refuse references and a layout of different numbers."""
@@ -208,12 +226,19 @@ class _RowLookup:
             database.entries[shown].name, self._read_pictures([picture]).pictures[0]
         )
 
-    def _read_pictures(self, pictures: Sequence[Any]) -> Any:
+    def _read_pictures(self, pictures: Sequence[Any], boxes: Any = None) -> Any:
         model = self.parts.conditioners[self.pictures].Input
-        return read_input(model, {"pictures": list(pictures)}, self.public(self.pictures))
+        fields = {"pictures": list(pictures)} | ({} if boxes is None else {"boxes": boxes})
+        return read_input(model, fields, self.public(self.pictures))
 
     def _warn(self, name: str, message: str) -> None:
         self.warnings.append(f"{self.public(name)}: {message}")
+
+
+def find_pictures(parts: PipelineParts) -> str | None:
+    """Return the name of the conditioner of references; None for a model without."""
+    roles = ("pictures", "placed_pictures")
+    return next((name for role in roles for name in _with_role(parts, role)), None)
 
 
 def _with_role(parts: PipelineParts, role: str) -> Iterator[str]:

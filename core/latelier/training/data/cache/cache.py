@@ -41,7 +41,7 @@ class Cache:
         first_stage: Component,
         first_stage_source: str,
         conditions: Mapping[str, Store],
-        unread: Collection[str],
+        read: Collection[str],
     ) -> None:
         """Create the cache; nothing is read or written.
 
@@ -52,14 +52,14 @@ class Cache:
             first_stage: encodes pictures.
             first_stage_source: where the first stage was read from, for messages.
             conditions: stores of the outputs of conditioners for each view, by their names.
-            unread: fields of samples that training does not read, since outputs are stored.
+            read: fields of samples that conditioners read, as their outputs are not stored.
         """
         assert config.cache is not None
         self._settings: CacheConfig = config.cache
         self._config = config
         self._sources = sources
         self._buckets = buckets
-        self._unread = unread
+        self._read = read
         self.folder: Path = config.cache.folder
         self.identity: CacheIdentity = identify(first_stage, first_stage_source, config.cache.dtype)
         self._latents = LatentStore(self.folder, self.identity, first_stage.module)
@@ -86,7 +86,7 @@ class Cache:
                 latents[place],
                 {number: reason for (at, number), reason in unusable.items() if at == place},
                 {name: each[place] for name, each in stored.items()},
-                self._unread,
+                self._read,
             )
             for place, source in enumerate(self._sources)
         ]

@@ -51,7 +51,7 @@ class CachedSource:
         latents: StoredViews,
         unusable: Mapping[int, str],
         conditions: Mapping[str, StoredViews],
-        unread: Collection[str],
+        read: Collection[str],
     ) -> None:
         """Create the source.
 
@@ -60,7 +60,7 @@ class CachedSource:
             latents: of the views.
             unusable: reason for each sample that cannot be used, by number.
             conditions: outputs of conditioners for the views, by their names.
-            unread: fields that training does not read, since outputs are stored.
+            read: fields that conditioners read, as their outputs are not stored.
         """
         self.name = source.name
         self.length = source.length
@@ -68,7 +68,7 @@ class CachedSource:
         self._latents = latents
         self._unusable = unusable
         self._conditions = conditions
-        self._unread = unread
+        self._read = read
 
     def sample_name(self, number: int, /) -> str:
         """Return the name of a sample in reports."""
@@ -116,7 +116,7 @@ class CachedSource:
 
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that all samples have some fields; none has a picture."""
-        if "image" in fields and "image" not in self._unread:
+        if "image" in fields and "image" in self._read:
             raise InvalidConfigError(
                 "data.cache: a conditioner reads the picture itself ('image'), which samples of a "
                 "cache do not have; name the conditioner in data.cache.conditioners, or leave it "
@@ -147,4 +147,4 @@ class CachedSource:
     def _list_references(self, number: int) -> dict[str, Any]:
         """Return the references of a scene, which are drawn again, if training reads them."""
         assert isinstance(self._source, SceneSource)
-        return {} if "references" in self._unread else self._source.list_references(number)
+        return self._source.list_references(number) if "references" in self._read else {}

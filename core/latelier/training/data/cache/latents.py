@@ -56,7 +56,7 @@ class LatentStore(Store):
         fields = {
             field: torch.from_numpy(_to_signed(value)) if isinstance(value, np.ndarray) else value
             for field, value in sample.items()
-            if field not in ("index", "references")  # scenes draw these again
+            if field not in ("index", "references", "collage")  # scenes draw these again
         }
         return {"image": fields.pop("image"), **fields}
 

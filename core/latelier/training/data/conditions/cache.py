@@ -49,6 +49,5 @@ def make_cache(
         if depends_on_view(name, frozen)
     }
     read = {field for name, field in frozen.sources.items() if name not in conditions}
-    unread = set(frozen.sources.values()) - read
     buckets = assign_buckets(sources, data)
-    return Cache(data, sources, buckets, first_stage, origin, conditions, unread)
+    return Cache(data, sources, buckets, first_stage, origin, conditions, read)

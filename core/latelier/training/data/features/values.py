@@ -13,7 +13,7 @@ from latelier.contracts.messages import suggestion
 from latelier.training.configs.data import DataConfig
 from latelier.training.data.source import SampleSource
 
-VIEW_FIELDS = ("image", "layout", "semantic_map", "mask")
+VIEW_FIELDS = ("image", "layout", "semantic_map", "mask", "collage")
 """Fields of samples that depend on crop and flip."""
 
 
@@ -116,7 +116,7 @@ def depends_on_view(name: str, frozen: FrozenConditions) -> bool:
         frozen.sources[name] in VIEW_FIELDS
         or changes_inputs(module)
         or config.outputs().spatial is not None
-        or config.reference_role == "pictures"
+        or config.reference_role in ("pictures", "placed_pictures")
     )
 
 

@@ -1,0 +1,140 @@
+"""The conditioner of collages: what objects look like, at their places, as latents."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import PIL.Image
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.condition import ConditionPart
+from latelier.contracts.conditioner import Conditioner
+from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.references import visible_box
+from latelier.contracts.inputs import Box
+from latelier_conditioners.collage.inputs import Collage, CollageConfig
+from latelier_conditioners.common.spatial import (
+    encode_images,
+    place_of_first_stage,
+    zero_map,
+)
+
+
+class CollageConditioner(Conditioner[CollageConfig]):
+    """Concatenates the latents of a collage of reference pictures, and its alpha, to the latents.
+
+    A semi-parametric model (Blattmann et al. 2022, arXiv:2204.11824) that is shown its objects at
+    their places, as in Collage Diffusion (Sarukkai et al. 2023, arXiv:2303.00262): since each cell
+    of the collage lies on the cell that it shows, convolutions copy it, and far fewer samples are
+    needed than where attention must find it. The model turns the objects, gives them their light
+    and paints what is behind. It has no weights: the first stage, which is not trained with it,
+    encodes the collage over grey. Cells without a picture are 0.
+    """
+
+    Input = Collage
+
+    def augment(self, value: Collage, rng: np.random.Generator, /) -> Collage:
+        """Return the input with its boxes moved a little, since people draw them by hand."""
+        if value.boxes is None:
+            return value
+        boxes = tuple(_move(box, self.config.jitter, rng) for box in value.boxes)
+        return value.model_copy(update={"boxes": boxes})
+
+    def prepare(self, inputs: Sequence[Collage], geometry: PictureGeometry, /) -> dict[str, Tensor]:
+        """Return "collage" (B, 4, H, W) uint8 RGBA, premultiplied.
+
+        What each picture shows is cropped, and resized to fit its box. Smaller boxes are in front.
+
+        Raises:
+            InvalidInputError: there are too many pictures, one has no box, or there is a name in
+                place of a picture.
+        """
+        for value in inputs:
+            self._check(value)
+        collages = [np.asarray(_compose(value, geometry.size)) for value in inputs]
+        return {"collage": torch.tensor(np.stack(collages)).permute(0, 3, 1, 2).contiguous()}
+
+    def forward(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> ConditionPart:
+        """Return the spatial part (B, C + 1, h, w): latents and alpha.
+
+        Raises:
+            CompatibilityError: `geometry` has no first stage, or one with other latent channels.
+        """
+        _, dtype = place_of_first_stage(geometry)
+        premultiplied = batch["collage"].to(dtype) / 255
+        colours, alpha = premultiplied[:, :3], premultiplied[:, 3:]
+        # over the grey 0 in [-1, 1]: 2 * (colours + (1 - alpha) / 2) - 1
+        channels = self.config.latent_channels
+        latents = encode_images(2 * colours - alpha, geometry, channels, "collages")
+        shares = adaptive_avg_pool2d(alpha, (latents.shape[2], latents.shape[3]))
+        return ConditionPart(spatial=torch.cat([latents * (shares > 0), shares], dim=1))
+
+    def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
+        """Return zeros for `rows` rows: nothing is shown."""
+        _, dtype = place_of_first_stage(geometry)
+        zeros = zero_map(rows, self.config.latent_channels + 1, geometry)
+        return ConditionPart(spatial=zeros.to(dtype))
+
+    def _check(self, value: Collage) -> None:
+        count, most = len(value.pictures), self.config.max_references
+        if count > most:
+            raise InvalidInputError(f"there are {count} reference pictures, but at most {most} fit")
+        name = next((each for each in value.pictures if isinstance(each, str | int)), None)
+        if name is not None:
+            raise InvalidInputError(
+                f"expected a picture, got {name!r}: this model has no database of pictures"
+            )
+        if value.boxes is None:
+            raise InvalidInputError(f"expected a box for each of {count} pictures, got none")
+
+
+def _move(box: Box, jitter: float, rng: np.random.Generator) -> Box:
+    """Return a box whose sides are moved by at most `jitter` of its width or height."""
+    width, height = box.x1 - box.x0, box.y1 - box.y0
+    reach = np.array([width, height, width, height]) * jitter
+    corners = np.array([box.x0, box.y0, box.x1, box.y1]) + rng.uniform(-reach, reach)
+    x0, y0, x1, y1 = corners.clip(0, 1).tolist()
+    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+def _compose(value: Collage, size: tuple[int, int]) -> PIL.Image.Image:
+    """Return the collage (W, H) of an input, RGBa, so premultiplied by alpha."""
+    height, width = size
+    collage = PIL.Image.new("RGBa", (width, height))
+    assert value.boxes is not None
+    pairs = sorted(zip(value.pictures, value.boxes, strict=True), key=lambda pair: -_area(pair[1]))
+    for picture, box in pairs:
+        left, top, right, bottom = box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height
+        shown = _fit(picture, (right - left, bottom - top))
+        place = (
+            round((left + right - shown.width) / 2),
+            round((top + bottom - shown.height) / 2),
+        )
+        layer = PIL.Image.new("RGBa", collage.size)
+        layer.paste(shown, place)
+        collage = _paste_over(collage, layer)
+    return collage
+
+
+def _fit(picture: PIL.Image.Image, size: tuple[float, float]) -> PIL.Image.Image:
+    """Return what an RGBA picture shows, as large as fits into a size in pixels, RGBa."""
+    seen = visible_box(picture)
+    assert seen is not None  # the type of the field has checked it
+    shown = picture.crop(seen).convert("RGBa")
+    scale = min(size[0] / shown.width, size[1] / shown.height)
+    sides = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
+    return shown.resize(sides, PIL.Image.Resampling.BICUBIC)
+
+
+def _paste_over(below: PIL.Image.Image, above: PIL.Image.Image) -> PIL.Image.Image:
+    """Return a premultiplied picture over another one of its size: a + (1 - alpha) b."""
+    lower, upper = (np.asarray(each, dtype=np.uint16) for each in (below, above))
+    mixed = upper + (lower * (255 - upper[..., 3:]) + 127) // 255
+    levels = mixed.clip(0, 255).astype(np.uint8)
+    return PIL.Image.frombytes("RGBa", below.size, levels.tobytes())
+
+
+def _area(box: Box) -> float:
+    return (box.x1 - box.x0) * (box.y1 - box.y0)

@@ -1,0 +1,66 @@
+"""Configuration and input of the conditioner of collages."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from latelier.contracts.bounds import Width
+from latelier.contracts.configs import OutputSpec, SpatialConfig
+from latelier.contracts.frozen import Frozen
+from latelier.contracts.images.references import Reference
+from latelier.contracts.inputs import Box
+
+
+class CollageConfig(SpatialConfig):
+    """Pictures of objects, each in a box of the picture, as the latents of their collage."""
+
+    latent_channels: Width = Field(description="channels of the first stage's latents")
+    max_references: int = Field(default=3, ge=1, le=16, description="pictures that fit")
+    jitter: float = Field(
+        default=0.04,
+        ge=0,
+        lt=0.5,
+        description="how far training moves each side of a box, as a share of the box",
+    )
+
+    def outputs(self) -> OutputSpec:
+        return OutputSpec(spatial=self.latent_channels + 1)
+
+    @property
+    def reference_role(self) -> Literal["placed_pictures"]:
+        return "placed_pictures"
+
+    def input_schema(self, schema: dict[str, Any], /) -> dict[str, Any]:
+        schema["properties"]["pictures"]["maxItems"] = self.max_references
+        return schema
+
+
+def _to_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class Collage(Frozen):
+    """Pictures of the objects to draw, and their places.
+
+    They are in the order of their slots "#1", "#2" ...
+    """
+
+    pictures: Annotated[tuple[Reference, ...], BeforeValidator(_to_list)] = Field(
+        min_length=1,
+        description="pictures of the objects to draw, as files, images or data URIs, or their "
+        "names or numbers in the database of the model",
+    )
+    boxes: tuple[Box, ...] | None = Field(
+        default=None,
+        description="place of each picture; without boxes the words of the prompt and the seed "
+        "decide",
+    )
+
+    @model_validator(mode="after")
+    def _check_boxes(self) -> Self:
+        if self.boxes is not None and len(self.boxes) != len(self.pictures):
+            raise ValueError(
+                f"there are {len(self.boxes)} boxes for {len(self.pictures)} pictures; give a box "
+                "for each picture"
+            )
+        return self

@@ -1,0 +1,161 @@
+"""Boxes for objects that meet what a text says about them, drawn from a seed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latelier.contracts.inputs import Box
+from latelier.pipeline.planning.arrangement.wishes import Place, Relation, Size, Wishes
+
+Floats: TypeAlias = NDArray[np.float64]
+
+DRAWN = 10_000
+"""Arrangements that are drawn, of which the first that meets all wishes is taken."""
+
+_Range: TypeAlias = tuple[float, float]
+
+# Longest sides of objects, 1 for the shorter side of the region.
+_LONE: Mapping[Size | None, _Range] = {
+    None: (0.5, 0.85),
+    "small": (0.3, 0.44),
+    "large": (0.75, 0.95),
+}
+_SEVERAL: Mapping[Size | None, _Range] = {
+    None: (0.36, 0.5),
+    "small": (0.2, 0.3),
+    "large": (0.45, 0.6),
+}
+_IN_FRONT, _BEHIND = (0.3, 0.45), (0.65, 0.9)
+
+_CENTRED = 0.06
+"""How far a lone object is from the centre where nothing is said."""
+
+_BEFORE, _AFTER = 0.38, 0.62
+_PLAIN = 0.1
+"""How far boxes overlap, along both axes or beside each other, so that a relation is plain."""
+
+_APART = 0.02
+
+_DIRECTIONS: Mapping[Relation, tuple[int, int]] = {
+    "left of": (0, -1),
+    "right of": (0, 1),
+    "above": (1, -1),
+    "below": (1, 1),
+}
+"""Axis and sign of the way from an object to one that is `relation` it."""
+WHOLE = Box(x0=0, y0=0, x1=1, y1=1)
+"""The whole picture."""
+
+
+@dataclass(frozen=True)
+class _Arrangements:
+    """Many arrangements of the same objects, in units of the shorter side of the region.
+
+    Attributes:
+        centres: (M, K, 2), from the upper left corner of the region.
+        halves: (M, K, 2), half of the width and height of each box.
+        extent: (2,), width and height of the region.
+    """
+
+    centres: Floats
+    halves: Floats
+    extent: Floats
+
+
+def arrange(
+    aspects: Sequence[float],
+    wishes: Wishes,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    region: Box = WHOLE,
+) -> tuple[Box, ...]:
+    """Return a box for each object.
+
+    Args:
+        aspects: width / height of each.
+        wishes: that are met, as far as they can be.
+        size: (width, height) of the picture in pixels.
+        rng: what is not said is drawn from it.
+        region: part of the picture that all objects are in.
+    """
+    pixels = np.array([(region.x1 - region.x0) * size[0], (region.y1 - region.y0) * size[1]])
+    drawn = _draw(np.array(aspects), pixels / pixels.min(), wishes, rng)
+    faults = _count_faults(drawn, wishes)
+    best = int(faults.argmin())  # the first of the best
+    corners = np.stack(
+        [drawn.centres[best] - drawn.halves[best], drawn.centres[best] + drawn.halves[best]], axis=1
+    )
+    start = np.array([region.x0, region.y0])
+    shares = start + corners * pixels.min() / np.array(size)  # (K, 2, 2)
+    boxes = shares.clip(0, 1).reshape(-1, 4).tolist()
+    return tuple(Box(x0=x0, y0=y0, x1=x1, y1=y1) for x0, y0, x1, y1 in boxes)
+
+
+def _draw(
+    aspects: Floats, extent: Floats, wishes: Wishes, rng: np.random.Generator
+) -> _Arrangements:
+    """Return random arrangements in which every box is inside the region."""
+    count = len(aspects)
+    low, high = np.array(_choose_sizes(count, wishes)).T
+    sides = rng.uniform(low, high, (DRAWN, count))
+    halves = sides[..., None] * np.stack([np.minimum(aspects, 1), np.minimum(1 / aspects, 1)], -1)
+    halves = np.minimum(halves, extent) / 2
+    free = extent - 2 * halves
+    centres = halves + rng.random((DRAWN, count, 2)) * free
+    if count == 1 and not wishes.places:
+        middle = extent / 2 + rng.uniform(-_CENTRED, _CENTRED, (DRAWN, 1, 2))
+        centres = np.clip(middle, halves, extent - halves)
+    return _Arrangements(centres, halves, extent)
+
+
+def _choose_sizes(count: int, wishes: Wishes) -> list[_Range]:
+    """Return the range of the longest side of each object."""
+    ranges = _LONE if count == 1 else _SEVERAL
+    shrink = 1.0 if count < 3 else 2.4 / count
+    sizes = [tuple(shrink * end for end in ranges[wishes.sizes.get(k)]) for k in range(count)]
+    for a, relation, b in wishes.relations:
+        if relation in ("in front of", "behind"):
+            front, back = (a, b) if relation == "in front of" else (b, a)
+            sizes[front], sizes[back] = _IN_FRONT, _BEHIND
+    return [(low, high) for low, high in sizes]
+
+
+def _count_faults(drawn: _Arrangements, wishes: Wishes) -> Floats:
+    """Return for each arrangement how many wishes it misses, and how much objects overlap."""
+    faults = np.zeros(len(drawn.centres))
+    for k, place in wishes.places.items():
+        if k < drawn.centres.shape[1]:
+            faults += ~_is_at(drawn, k, place)
+    related = {frozenset((a, b)): (a, relation, b) for a, relation, b in wishes.relations}
+    for a in range(drawn.centres.shape[1]):
+        for b in range(a):
+            subject, relation, other = related.get(frozenset((a, b)), (a, None, b))
+            faults += _misses(drawn, subject, relation, other)
+    return faults
+
+
+def _is_at(drawn: _Arrangements, k: int, place: Place) -> NDArray[np.bool_]:
+    """Return whether the centre of object k is in a third of the region."""
+    shares = drawn.centres[:, k] / drawn.extent
+    met = np.ones(len(shares), dtype=np.bool_)
+    for share, third in zip(shares.T, place, strict=True):
+        thirds = {-1: share <= _BEFORE, 0: (share > _BEFORE) & (share < _AFTER), 1: share >= _AFTER}
+        met &= thirds[third]
+    return met
+
+
+def _misses(drawn: _Arrangements, a: int, relation: Relation | None, b: int) -> Floats:
+    """Return the fault of two objects: their relation is not plain to see, or they overlap."""
+    offsets = drawn.centres[:, a] - drawn.centres[:, b]  # (M, 2)
+    gaps = np.abs(offsets) - drawn.halves[:, a] - drawn.halves[:, b]
+    if relation in ("overlapping", "in front of", "behind"):
+        return np.where((gaps < -_PLAIN).all(axis=1), 0.0, 1.0)
+    faults = np.maximum(_APART - gaps.max(axis=1), 0) * 4  # the less they overlap, the better
+    if relation is not None:
+        axis, sign = _DIRECTIONS[relation]
+        is_met = (sign * offsets[:, axis] > 0) & (gaps[:, 1 - axis] < -_PLAIN)
+        faults += ~is_met
+    return np.asarray(faults)

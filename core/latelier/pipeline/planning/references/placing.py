@@ -1,0 +1,134 @@
+"""The places of references, for models that are shown each picture where it is to be drawn.
+
+A request names places by boxes or a layout. Where it does not, the words of its prompt and the seed
+of each picture decide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+from pydantic import BaseModel
+
+from latelier.contracts.images.references import visible_box
+from latelier.contracts.inputs import Box
+from latelier.pipeline.conditioning.rows import Rows
+from latelier.pipeline.editing.init_image import InitImage
+from latelier.pipeline.parts import PipelineParts
+from latelier.pipeline.planning.arrangement.boxes import WHOLE, arrange
+from latelier.pipeline.planning.arrangement.wishes import read_wishes
+from latelier.pipeline.planning.references.drawn import Lookup
+from latelier.pipeline.planning.references.lookup import find_pictures
+
+
+def place_references(
+    parts: PipelineParts,
+    lookup: Lookup,
+    seeds: Sequence[int],
+    size: tuple[int, int],
+    init: InitImage | None,
+) -> Lookup:
+    """Return a look-up in which each reference has a box.
+
+    The input of references then has a value for each picture, and not only for each row. Where an
+    image already shows the arrangement, references without boxes are left out, with a warning.
+
+    Args:
+        parts: the pipeline's.
+        lookup: of the inputs.
+        seeds: of the pictures, equally many for each row.
+        size: (width, height) of the pictures.
+        init: the initial images, of `size`. Objects of a masked one are placed in its white part.
+    """
+    name = find_pictures(parts)
+    if name is None or parts.conditioners[name].config.reference_role != "placed_pictures":
+        return lookup
+    rows = lookup.rows.get(name, [])
+    if all(each is None or each.boxes is not None for each in map(_as_any, rows)):
+        return lookup
+    shown = _find_arrangement(parts, lookup.rows, init)
+    if shown is not None:
+        kept = [each if each is None or _as_any(each).boxes is not None else None for each in rows]
+        warning = (
+            f"{lookup.public}: {shown} decides where objects are, and the references have no "
+            "boxes, so they are left out; give a box for each"
+        )
+        warnings = (*lookup.warnings, warning)
+        return replace(lookup, rows={**lookup.rows, name: kept}, warnings=warnings)
+    repeats = len(seeds) // len(rows)
+    placed = [
+        _place(rows[k // repeats], _text_of(parts, lookup.rows, k // repeats), size, seed, region)
+        for (k, seed), region in zip(enumerate(seeds), _list_regions(init, len(seeds)), strict=True)
+    ]
+    boxed = tuple(
+        tuple(replace(each, box=box) for each, box in zip(drawn, _boxes(value), strict=True))
+        for drawn, value in zip(
+            (lookup.drawn[k // repeats] for k in range(len(seeds))), placed, strict=True
+        )
+    )
+    return replace(lookup, rows={**lookup.rows, name: placed}, placed=boxed)
+
+
+def _place(
+    value: Any, text: str, size: tuple[int, int], seed: int, region: Box
+) -> BaseModel | None:
+    """Return an input of references with boxes."""
+    if value is None or value.boxes is not None:
+        return value
+    aspects = [_aspect(each) for each in value.pictures]
+    boxes = arrange(aspects, read_wishes(text), size, np.random.default_rng(seed), region)
+    return value.model_copy(update={"boxes": boxes})
+
+
+def _find_arrangement(parts: PipelineParts, rows: Rows, init: InitImage | None) -> str | None:
+    """Return what shows the arrangement already: an initial image, or a spatial input; or None."""
+    if init is not None and init.mask is None and init.strength < 1:
+        return "`init_image`"
+    for public, names in parts.inputs.items():
+        for name in names:
+            config = parts.conditioners[name].config
+            if config.outputs().spatial and config.reference_role is None and name in rows:
+                return f"input '{public}'"
+    return None
+
+
+def _text_of(parts: PipelineParts, rows: Rows, row: int) -> str:
+    """Return the text of a row, with slots; "" without one."""
+    for name, values in rows.items():
+        if parts.conditioners[name].config.reference_role == "text" and values[row] is not None:
+            return str(_as_any(values[row]).text)
+    return ""
+
+
+def _list_regions(init: InitImage | None, count: int) -> list[Box]:
+    """Return the part of each picture in which objects are placed."""
+    if init is None or init.mask is None:
+        return [WHOLE] * count
+    regions = [_region_of(mask) for mask in init.mask]
+    return [regions[k * len(regions) // count] for k in range(count)]
+
+
+def _region_of(mask: Image) -> Box:
+    """Return the box around the white part of a mask."""
+    left, top, right, bottom = mask.getbbox() or (0, 0, *mask.size)
+    width, height = mask.size
+    return Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
+
+
+def _aspect(picture: Image) -> float:
+    """Return width / height of what a picture shows."""
+    box = visible_box(picture)
+    assert box is not None  # the type of the field has checked it
+    left, top, right, bottom = box
+    return (right - left) / (bottom - top)
+
+
+def _boxes(value: Any) -> tuple[Box, ...]:
+    return () if value is None else value.boxes
+
+
+def _as_any(value: Any) -> Any:
+    """Return an input as the class of its conditioner, which is not known here."""
+    return value
