@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from latelier.contracts.errors import EngineError
-from latelier.engine.batcher import MAX_TURN, Batcher
+from latelier.engine.batcher import Batcher
+from latelier.engine.rendezvous import MAX_TURN, Rendezvous
 from latelier.engine.work import Work, alone
 
 WAIT = 20
@@ -19,10 +20,14 @@ def pool():
 
 
 @pytest.fixture
-def batcher(pool, monkeypatch):
-    """A batcher that has all time to wait for a turn."""
-    monkeypatch.setattr("latelier.engine.batcher.MAX_TURN", 60)
-    batcher, left = Batcher(), []
+def rendezvous():
+    """One that has all time to wait for a turn."""
+    return Rendezvous(max_turn=60)
+
+
+@pytest.fixture
+def batcher(rendezvous, pool, monkeypatch):
+    batcher, left = Batcher(rendezvous), []
     take, deliver = batcher.take, batcher.deliver
 
     def record(group):
@@ -119,8 +124,8 @@ def test_the_device_waits_for_the_last_turn(batcher, call, pool):
     assert runs(batcher.take()) == [1, 2]
 
 
-def test_a_slow_run_delays_the_others_once(call, batcher, monkeypatch):
-    monkeypatch.setattr("latelier.engine.batcher.MAX_TURN", MAX_TURN)
+def test_a_slow_run_delays_the_others_once(call, batcher, rendezvous):
+    rendezvous.max_turn = MAX_TURN
     results = [call(run) for run in (1, 2, 3)]
     answer(batcher, batcher.take())
     call(4)
@@ -142,8 +147,8 @@ def test_work_of_no_run_has_no_turn(batcher, call, pool):
     assert runs(batcher.take()) == [1]
 
 
-def test_an_idle_device_waits_a_moment_for_other_new_runs(batcher, pool, monkeypatch):
-    monkeypatch.setattr("latelier.engine.batcher.ARRIVAL", 0.5)
+def test_an_idle_device_waits_a_moment_for_other_new_runs(batcher, rendezvous, pool):
+    rendezvous.arrival = 0.5
     taken = pool.submit(batcher.take)
     results = [pool.submit(batcher.compute, Work(run, None, "a", 1, 4), run) for run in (1, 2, 3)]
     assert sorted(runs(taken.result(timeout=WAIT))) == [1, 2, 3]

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from contextvars import ContextVar
+from functools import partial
 from io import BytesIO
 
 import numpy as np
@@ -22,6 +23,7 @@ from latelier.contracts.errors import (
 from latelier.denoisers.adapter import ATTENTION_ID, create_adapter
 from latelier.denoisers.configs import ProjectionConfig
 from latelier.engine import Engine
+from latelier.engine.rendezvous import Rendezvous
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.hookspecs import hookimpl
 from latelier.kernel.trust.policy import Policy
@@ -104,8 +106,8 @@ def test_runs_share_calls_whatever_their_sampler_and_guidance(tamper, gate, even
 def test_inputs_of_jobs_are_encoded_together_and_so_are_their_latents_decoded(
     compose_tiny, monkeypatch
 ):
-    monkeypatch.setattr("latelier.engine.batcher.ARRIVAL", 0.5)
-    monkeypatch.setattr("latelier.engine.batcher.MAX_TURN", 20)
+    patient = partial(Rendezvous, max_turn=20, arrival=0.5)
+    monkeypatch.setattr("latelier.engine.engine.Rendezvous", patient)
     pipe, encoded, decoded = compose_tiny(), [], []
     decode = pipe.first_stage.decode
 

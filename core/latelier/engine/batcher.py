@@ -1,74 +1,48 @@
-"""Where runs meet the device: their work waits here, is taken in groups, and its results return.
-
-What a run does between two calls is short and mostly Python, which runs one thread at a time: runs
-that compete with each other, or with the device, spend more time on switching than on work. So the
-results of a group are handed out one by one, each when the run before has brought its next work,
-and the device waits for the last one. A run that is slow delays the others once: then all go on.
-"""
+"""Hands the work of many threads to the thread of the device, in the groups of a `Rendezvous`."""
 
 import threading
-import time
-from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 from typing import Any, TypeVar
 
 from latelier.contracts.errors import EngineError
 from latelier.engine.openmp import release_team
+from latelier.engine.rendezvous import Rendezvous, Waiting
 from latelier.engine.work import Work
 
 R = TypeVar("R")
 
-MAX_TURN = 0.005
-"""Seconds after which a run is slow."""
 
-ARRIVAL = 0.002
-"""Seconds for which a device without other work waits for the next new run, after each of them."""
+class Answer:
+    """The outcome of some work, for which a thread waits."""
 
-
-@dataclass(eq=False)
-class Waiting:
-    """Work that waits for the device.
-
-    Attributes:
-        work: what is to be done.
-        run: whose work it is; None: of nobody who will bring more.
-        is_first: whether the run has just begun.
-    """
-
-    work: Work[Any, Any]
-    run: Hashable
-    is_first: bool
-
-    def __post_init__(self) -> None:
-        self._is_done = threading.Lock()  # of all means to wait for a thread it is the fastest
-        self._is_done.acquire()
+    def __init__(self) -> None:
+        self._is_there = threading.Lock()  # of all means to wait for a thread it is the fastest
+        self._is_there.acquire()
         self._outcome: object = None
 
-    def finish(self, outcome: object) -> None:
+    def set(self, outcome: object) -> None:
         """Set the result, or the error that there is in place of it."""
         self._outcome = outcome
-        self._is_done.release()
+        self._is_there.release()
 
-    def result(self) -> Any:
+    def get(self) -> Any:
         """Wait for the result and return it, or raise the error."""
-        self._is_done.acquire()
+        self._is_there.acquire()
         if isinstance(self._outcome, BaseException):
             raise self._outcome
         return self._outcome
 
 
 class Batcher:
-    """Hands the work of many runs to one device, and the results back."""
+    """Hands the work of many runs to one device, and the results back.
 
-    def __init__(self) -> None:
+    Args:
+        rendezvous: says what is done together, and for whom the device waits.
+    """
+
+    def __init__(self, rendezvous: Rendezvous) -> None:
         self._changed = threading.Condition()
-        self._waiting: list[Waiting] = []
-        self._done: deque[tuple[Waiting, object]] = deque()
-        self._turn: Hashable = None
-        self._turn_end = 0.0
-        self._runs: set[Hashable] = set()
-        self._last_arrival = 0.0
+        self._rendezvous = rendezvous
         self._stop_reason: str | None = None
 
     @property
@@ -82,101 +56,52 @@ class Batcher:
         Raises:
             EngineError: the device has stopped.
         """
+        answer = Answer()
         with self._changed:
             if self._stop_reason is not None:
                 raise EngineError(self._stop_reason)
-            waiting = Waiting(work, run, is_first=run not in self._runs)
-            if waiting.is_first and run is not None:
-                self._runs.add(run)
-                self._last_arrival = time.monotonic()
-            self._waiting.append(waiting)
-            self._end_turn(run)
-        result: R = waiting.result()
+            self._rendezvous.bring(work, run, answer.set)
+            self._wake_device()
+        result: R = answer.get()
         return result
 
     def leave(self, run: Hashable) -> None:
         """Expect no more work of a run."""
         with self._changed:
-            self._runs.discard(run)
-            self._end_turn(run)
+            self._rendezvous.leave(run)
+            self._wake_device()
 
     def take(self) -> list[Waiting]:
-        """Wait for work and return it: the oldest, and what can be done together with it.
+        """Wait for work and return it; see `Rendezvous.take`.
 
-        This is the oldest of its key, up to its most rows. The list is empty once the batcher is
-        closed.
+        The list is empty once the batcher is closed.
         """
         with self._changed:
             while not self.is_closed:
-                if (delay := self._delay()) > 0:
+                if (delay := self._rendezvous.delay()) > 0:
                     self._changed.wait(delay)
                     continue
-                self._hand_out_all()
-                if self._waiting:
-                    break
+                if group := self._rendezvous.take():
+                    return group
                 release_team()  # a device without work does not slow down other threads
                 self._changed.wait()
-            group = list(self._oldest_group())
-            taken = set(group)
-            self._waiting = [each for each in self._waiting if each not in taken]
-            return group
+            return []
 
     def deliver(self, group: Sequence[Waiting], outcomes: Sequence[object]) -> None:
         """Hand out the outcomes of a group, one after the other."""
         with self._changed:
-            self._done.extend(zip(group, outcomes, strict=True))
+            self._rendezvous.deliver(group, outcomes)
             if self.is_closed:
-                self._hand_out_all()
-            else:
-                self._hand_out()
+                self._rendezvous.hand_out_all()
 
     def close(self, reason: str) -> None:
         """Refuse further work, and fail what waits."""
         with self._changed:
             self._stop_reason = reason
-            self._hand_out_all()
-            for waiting in self._waiting:
-                waiting.finish(EngineError(reason))
-            self._waiting.clear()
+            self._rendezvous.hand_out_all()
+            self._rendezvous.fail_all(EngineError(reason))
             self._changed.notify_all()
 
-    def _end_turn(self, run: Hashable) -> None:
-        """Let the next run go on, if it was this one's turn, and the device after the last."""
-        if self._turn is run:
-            self._turn = None
-            self._hand_out()
-        if self._turn is None:
+    def _wake_device(self) -> None:
+        if not self._rendezvous.has_turn:
             self._changed.notify_all()
-
-    def _hand_out(self) -> None:
-        """Hand out the results of the next run, and begin its turn."""
-        while self._done and self._turn in (None, self._done[0][0].run):
-            waiting, outcome = self._done.popleft()
-            self._turn, self._turn_end = waiting.run, time.monotonic() + MAX_TURN
-            waiting.finish(outcome)
-
-    def _hand_out_all(self) -> None:
-        while self._done:
-            self._turn = None
-            self._hand_out()
-        self._turn = None
-
-    def _delay(self) -> float:
-        """Return the seconds for which the device waits for runs that will soon bring work."""
-        now = time.monotonic()
-        if self._turn is not None:
-            return self._turn_end - now
-        if all(each.is_first for each in self._waiting):
-            return self._last_arrival + ARRIVAL - now
-        return 0
-
-    def _oldest_group(self) -> Iterator[Waiting]:
-        if not self._waiting:
-            return
-        first, *others = self._waiting
-        yield first
-        left = first.work.most_rows - first.work.rows
-        for other in others:
-            if other.work.key == first.work.key and other.work.rows <= left:
-                left -= other.work.rows
-                yield other

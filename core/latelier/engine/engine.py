@@ -7,6 +7,7 @@ The path of a request:
     SharedDenoiser   shared_parts.py: a stand-in, as for the first stage; it hands its calls to
     SharedModel      shared_model.py: makes work of them, and says what can be done together
     Batcher          batcher.py: the work waits for other work to be done with it
+    Rendezvous       rendezvous.py: says what is done together, and for whom the device waits
     serve            device.py: the device's thread takes a group and does it
 """
 
@@ -25,6 +26,7 @@ from latelier.engine.device import serve
 from latelier.engine.job import Job
 from latelier.engine.openmp import release_team
 from latelier.engine.pool import JobPool
+from latelier.engine.rendezvous import Rendezvous
 from latelier.engine.row_limit import RowLimit
 from latelier.engine.running import run_job
 from latelier.engine.shared_model import SharedModel
@@ -83,7 +85,7 @@ class Engine:
         pipe.check_on_device()
         self._pipe = pipe
         self._limit = RowLimit(rows, positions_at_once(pipe, rows if exact else None))
-        self._batcher = Batcher()
+        self._batcher = Batcher(Rendezvous())
         self._model = SharedModel(pipe, self._batcher, self._limit, rows if exact else None)
         self._thread = threading.Thread(
             target=partial(serve, self._batcher), name="latelier-device", daemon=True

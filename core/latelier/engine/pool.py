@@ -28,7 +28,7 @@ class JobPool:
     def __init__(self, active: int, capacity: int) -> None:
         self._active = active
         self._capacity = capacity
-        self._queue = AdmissionQueue()
+        self._queue = AdmissionQueue[Job]()
         self._forecast = RoomForecast()
         self._work: dict[Job, MakePictures] = {}
         self._running: set[Job] = set()
