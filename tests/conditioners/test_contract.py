@@ -217,3 +217,21 @@ class TestReferences(ConditionerContract):
         np.zeros((8, 8, 4), np.uint8),
         {"picture": drawing(12, 12)},
     ]
+
+
+class TestCollage(ConditionerContract):
+    component = "latelier/collage"
+    config = {"latent_channels": 3, "max_references": 2}
+    geometry = PictureGeometry((16, 16), (8, 8), first_stage=Halving())  # type: ignore[arg-type]
+    inputs = [
+        {"pictures": [drawing(20, 30)], "boxes": [[0, 0, 0.5, 1]]},
+        {"pictures": [drawing(12, 12), picture(8, 9)], "boxes": [[0, 0, 1, 1], [0.2, 0.2, 1, 1]]},
+    ]
+    bad_inputs = [
+        [],
+        drawing(12, 12),
+        {"pictures": [drawing(12, 12)] * 3, "boxes": [[0, 0, 1, 1]] * 3},
+        {"pictures": [drawing(12, 12)], "boxes": [[0, 0, 1, 1]] * 2},
+        {"pictures": ["cat"], "boxes": [[0, 0, 1, 1]]},
+        "no/such.png",
+    ]

@@ -150,7 +150,9 @@ def test_invalid_inputs_are_refused(value: Any, message: str) -> None:
 
 
 def test_an_incompatible_first_stage_is_refused() -> None:
-    with pytest.raises(CompatibilityError, match="latents of 3 channels, not latent_channels=4"):
+    with pytest.raises(
+        CompatibilityError, match="latents of 3 channels for masked images, not latent"
+    ):
         part(new_masks(latent_channels=4))
     with pytest.raises(CompatibilityError, match="the geometry has no first stage"):
         part(new_masks(), geometry=PictureGeometry((4, 6), (2, 3)))

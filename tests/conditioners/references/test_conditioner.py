@@ -102,9 +102,14 @@ def test_the_first_stage_gets_no_gradient():
 def test_a_first_stage_that_does_not_fit_is_an_error():
     with pytest.raises(CompatibilityError, match="no first stage"):
         new()(prepare(drawing()), PictureGeometry((16, 16), (8, 8)))
-    with pytest.raises(CompatibilityError, match="expected 4 channels"):
+    with pytest.raises(
+        CompatibilityError, match="latents of 3 channels for references, not latent_channels=4"
+    ):
         new(CONFIG.model_copy(update={"latent_channels": 4}))(prepare(drawing()), GEOMETRY)
-    with pytest.raises(CompatibilityError, match="multiples of patch=3"):
+    with pytest.raises(
+        CompatibilityError,
+        match="latents of 16x16 for references; expected sides that are multiples of patch=3",
+    ):
         new(CONFIG.model_copy(update={"patch": 3}))(prepare(drawing()), GEOMETRY)
 
 

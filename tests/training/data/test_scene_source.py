@@ -26,11 +26,13 @@ def test_slots_give_references_beside_the_other_fields():
 
 def test_without_slots_references_are_an_error_that_says_so():
     source = make()
-    assert source.list_fields() == make(slots=True).list_fields() - {"references"}
+    assert source.list_fields() == make(slots=True).list_fields() - {"references", "collage"}
     assert source.list_references(4) == {}
     assert "references" not in source.show(4, None, ANY)
     with pytest.raises(InvalidConfigError, match="no references without slots; set slots: true"):
         source.check_fields({"references": None})
+    with pytest.raises(InvalidConfigError, match="no collage without slots; set slots: true"):
+        source.check_fields({"collage": None})
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ HOLE = np.zeros((64, 64), bool)
 HOLE[8:40, 16:48] = True
 INPUTS: dict[str, Any] = {
     "prompt": {"prompt": "#1 in a meadow"},
-    "reference": {"reference": ["cat"]},
+    "reference": {"reference": {"pictures": ["cat"], "boxes": [[0.2, 0.1, 0.9, 0.8]]}},
     "layout": {"layout": [{"label": "#1", "box": [0.1, 0.2, 0.8, 0.9]}]},
     "semantic_map": {"semantic_map": np.eye(64, dtype=np.uint8) * 6},
     "mask": {"init_image": PICTURE, "mask": HOLE},
@@ -39,19 +39,19 @@ def small(out: Path) -> dict[str, Any]:
     fields = yaml.safe_load(CONFIG.read_text())
     del fields["first_stage"]
     fields["data"]["config"]["size"] = 64
+    del fields["data"]["length"], fields["data"]["cache"]
     fields["denoiser"]["config"] |= {
         "in_channels": 6, "out_channels": 6, "model_channels": 16, "num_groups": 4,
         "hidden_size": 32, "depth": 2, "num_heads": 2, "context_dim": 32,
         "streams": {
             "text": {"width": 32},
             "layout": {"width": 32},
-            "references": {"width": 4 * 7 + 16 + 3},
         },
-        "spatial": {"semantic_map": 12, "mask": 7, "low_resolution": 3},
+        "spatial": {"collage": 7, "semantic_map": 12, "mask": 7, "low_resolution": 3},
     }  # fmt: skip
     changes: dict[str, Any] = {
         "text": {"width": 32, "layers": 1, "vocab_size": 400},
-        "references": {"latent_channels": 6, "size": 32},
+        "collage": {"latent_channels": 6},
         "layout": {"width": 32, "layers": 1},
         "semantic_map": {"n_stages": 2},
         "mask": {"latent_channels": 6},
@@ -130,7 +130,7 @@ def test_every_subset_of_the_inputs_makes_another_picture(trained: Pipeline, cap
 def test_missing_spatial_inputs_are_zero_and_so_is_a_mask_of_everything(trained: Pipeline) -> None:
     builder, frame = trained.condition_builder(), geometry(trained)
     absent = builder.condition({}, 1, frame).spatial
-    assert absent.keys() == {"semantic_map", "mask", "low_resolution"}
+    assert absent.keys() == {"collage", "semantic_map", "mask", "low_resolution"}
     assert not any(part.any() for part in absent.values())
     whole = {"image": PICTURE, "mask": np.ones((64, 64), bool)}
     assert not trained.conditioners["mask"].encode([whole], frame).spatial.any()

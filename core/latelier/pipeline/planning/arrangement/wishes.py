@@ -17,8 +17,8 @@ Place = tuple[int, int]
 _SLOT = re.compile(r"#([1-9]\d?)(?!\w)")
 
 _RELATIONS: Mapping[str, Relation] = {
-    r"(?:to |on |at )?(?:the |its )?left(?:-hand side)? of": "left of",
-    r"(?:to |on |at )?(?:the |its )?right(?:-hand side)? of": "right of",
+    r"(?:to |on |at )?(?:the |its )?left(?:(?:-hand)? side)? of": "left of",
+    r"(?:to |on |at )?(?:the |its )?right(?:(?:-hand)? side)? of": "right of",
     r"above|over|on top of|sitting on|standing on|lying on": "above",
     r"below|under|underneath|beneath": "below",
     r"in front of": "in front of",
@@ -28,13 +28,13 @@ _RELATIONS: Mapping[str, Relation] = {
 _ALONE = re.compile(r"^\s*(?:on)\s+(?:an?\s+|the\s+)?$")
 """Between two objects: "a cat on a mat"."""
 
-_TOGETHER = re.compile(r"^\s*(?:,|,? and|&)(?:\s+(?:an?|the|\w+))?\s*$")
+_TOGETHER = re.compile(r"^\s*(?:,|,? and|&)(?: (?:an?|the))?(?: (?!with|while)[\w-]+)?\s*$")
 """Between two objects that have one place in a sentence: "a cat and a small dog"."""
 
 _ROWS = {"top": -1, "upper": -1, "bottom": 1, "lower": 1}
 _COLUMNS = {"left": -1, "right": 1}
 _PLACE = re.compile(
-    r"(?:\b(?:on|at|in|near|to)\s+(?:the\s+)?|(?<=,)\s*)"
+    r"(?:\b(?:on|at|in|near)\s+(?:the\s+)?|(?<=,)\s*)"
     r"(?:(?P<row>top|upper|bottom|lower)(?:[ -](?P<corner>left|right))?|(?P<column>left|right)"
     r"|(?P<middle>cent(?:er|re)|middle))\b"
     r"(?:[ -](?:hand )?(?:side|corner|half|part|edge))?(?!\s+of\b)"

@@ -1,0 +1,106 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latelier.contracts.components import PictureGeometry
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier_conditioners.collage.conditioner import CollageConditioner
+from latelier_conditioners.collage.inputs import Collage, CollageConfig
+
+
+class Pooling:
+    """A first stage whose latents are the means of cells of 2 x 2 pixels."""
+
+    def encode(self, images):
+        return torch.nn.functional.avg_pool2d(images, 2)
+
+
+GEOMETRY = PictureGeometry((16, 32), (8, 16), first_stage=Pooling())
+RED, BLUE = (255, 0, 0, 255), (0, 0, 255, 255)
+
+
+def new(**config):
+    return CollageConditioner(CollageConfig(latent_channels=3, **config))
+
+
+def drawing(color=RED, area=(10, 5, 30, 15)):
+    picture = Image.new("RGBA", (40, 30))
+    picture.paste(color, area)
+    return picture
+
+
+def collage(*pairs):
+    return Collage(pictures=[each for each, _ in pairs], boxes=[box for _, box in pairs])
+
+
+def spatial(*pairs):
+    conditioner = new()
+    return conditioner(conditioner.prepare([collage(*pairs)], GEOMETRY), GEOMETRY).spatial[0]
+
+
+def test_a_picture_fits_its_box_and_is_centred_in_it():
+    part = spatial((drawing(), [0, 0, 0.5, 1]))  # 16 x 16 pixels, and the drawing is 2 x 1
+    rows, columns = np.nonzero(part[3].numpy())
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 5, 0, 7)
+    assert part[:, 3, 4].tolist() == pytest.approx([1, -1, -1, 1], abs=0.02)  # red, and alpha
+
+
+def test_cells_without_a_picture_are_zero_and_so_is_nothing():
+    part = spatial((drawing(), [0, 0, 0.5, 1]))
+    assert not part[:, :, 8:].any()
+    nothing = new().null(2, GEOMETRY).spatial
+    assert nothing.shape == (2, 4, 8, 16)
+    assert not nothing.any()
+
+
+def test_smaller_boxes_are_in_front_in_any_order():
+    small, large = (drawing(), [0.25, 0.25, 0.75, 0.75]), (drawing(BLUE), [0, 0, 1, 1])
+    one, other = spatial(small, large), spatial(large, small)
+    assert torch.equal(one, other)
+    assert one[:3, 4, 8].tolist() == pytest.approx([1, -1, -1], abs=0.02)
+    assert one[:3, 4, 0].tolist() == pytest.approx([-1, -1, 1], abs=0.02)
+
+
+def test_half_transparent_pictures_show_what_is_below():
+    veil = drawing((255, 0, 0, 128))
+    below, above = (drawing(BLUE), [0, 0, 1, 1]), (veil, [0.25, 0.25, 0.75, 0.75])
+    red, _, blue, alpha = spatial(below, above)[:, 4, 8].tolist()
+    assert (red, blue) == pytest.approx((0, 0), abs=0.02)
+    assert alpha == 1
+
+
+def test_training_moves_boxes_a_little_and_nothing_else():
+    value = collage((drawing(), [0.2, 0.2, 0.6, 1]))
+    moved = [new().augment(value, np.random.default_rng(k)) for k in range(20)]
+    boxes = np.array([[*each.boxes[0].model_dump().values()] for each in moved])
+    offsets = np.abs(boxes - [0.2, 0.2, 0.6, 1])
+    assert (offsets <= 0.04 * np.array([0.4, 0.8, 0.4, 0.8]) + 1e-9).all()
+    assert offsets.max() > 0.01
+    assert boxes.max() <= 1
+    assert all(one.boxes != other.boxes for one, other in pairwise(moved))
+    assert new().augment(value, np.random.default_rng(3)).boxes == moved[3].boxes
+    assert new(jitter=0).augment(value, np.random.default_rng(3)) == value
+
+
+def test_invalid_inputs_are_refused():
+    with pytest.raises(InvalidInputError, match="expected a box for each of 1 pictures, got none"):
+        new().prepare([Collage(pictures=[drawing()])], GEOMETRY)
+    with pytest.raises(InvalidInputError, match="there are 4 reference pictures, but at most 3"):
+        spatial(*[(drawing(), [0, 0, 1, 1])] * 4)
+    with pytest.raises(InvalidInputError, match="expected a picture, got 'cat'"):
+        spatial(("cat", [0, 0, 1, 1]))
+    with pytest.raises(ValueError, match="there are 2 boxes for 1 pictures"):
+        Collage(pictures=[drawing()], boxes=[[0, 0, 1, 1]] * 2)
+
+
+def test_an_incompatible_first_stage_is_refused():
+    value = collage((drawing(), [0, 0, 1, 1]))
+    other = CollageConditioner(CollageConfig(latent_channels=4))
+    with pytest.raises(CompatibilityError, match="latents of 3 channels for collages"):
+        other(other.prepare([value], GEOMETRY), GEOMETRY)
+    bare = PictureGeometry((16, 32), (8, 16))
+    with pytest.raises(CompatibilityError, match="collages are encoded, but the geometry has no"):
+        new()(new().prepare([value], bare), bare)
