@@ -90,6 +90,31 @@ def test_a_command_that_cannot_be_imported_is_one_error(publish, cli, code, mess
     assert "Traceback" not in done.err
 
 
+GROUP = """
+    import typer
+
+    hello = typer.Typer(help="Greet or leave somebody.")
+
+    @hello.command()
+    def greet(name: str) -> None:
+        \"\"\"Greet somebody.
+
+        Args:
+            name: of the person.
+        \"\"\"
+        print(f"hello {name}", file=__import__("sys").stderr)
+"""
+
+
+def test_several_commands_are_a_group(publish, cli):
+    publish(code=GROUP)
+    done = cli("hello", "greet", "ann")
+    assert (done.status, done.err) == (0, "hello ann\n")
+    out = cli("hello", "--help").out
+    assert "Greet or leave somebody." in out
+    assert "Of the person." in cli("hello", "greet", "--help").out
+
+
 def test_a_command_for_another_major_version_is_refused(publish, cli):
     publish(group="latelier.v2.commands")
     done = cli("hello", "ann")

@@ -174,9 +174,21 @@ def _import_app(name: str) -> typer.Typer | None:
         return app
     from latelier.cli.support.plugin_commands import import_command
 
-    function = import_command(name)
-    if function is None:
+    loaded = import_command(name)
+    if isinstance(loaded, typer.Typer):
+        return _make_group(loaded)
+    if loaded is None:
         return None
     app = LightTyper()
-    app.command(name, cls=DocumentedCommand)(function)
+    app.command(name, cls=DocumentedCommand)(loaded)
+    return app
+
+
+def _make_group(commands: typer.Typer) -> LightTyper:
+    """Return a group of the commands of a plugin, which are as those of latelier."""
+    app = LightTyper(help=commands.info.help)
+    app.callback()(lambda: None)  # a group, also of one command
+    for each in commands.registered_commands:
+        assert each.callback is not None
+        app.command(each.name, cls=DocumentedCommand)(each.callback)
     return app

@@ -23,7 +23,9 @@ def list_commands() -> list[tuple[str, str]]:
 
 
 def import_command(name: str) -> Callable[..., Any] | None:
-    """Import the function of a plugin's command and return it; None if no plugin has it.
+    """Import the function of a plugin's command, or the typer app of its commands, and return it.
+
+    It is None if no plugin has it.
 
     Raises:
         AmbiguousNameError: several plugins have it.
