@@ -60,12 +60,61 @@ def make_pipeline(database="emoji"):
         defaults={"size": 8, "schedule": "model", "steps": 1, "database": database},
         device="cpu",
     )
+    wake(pipeline.denoiser)
+    return pipeline
+
+
+@cache
+def make_collage_pipeline():
+    """Return a model that is shown its references at their places."""
+    native = {"width": WIDTH, "injection": "native"}
+    slots = {"num_classes": 3, "names": ("#1", "#2", "#3"), "max_objects_per_image": 3}
+    maps = {"num_classes": 3, "n_stages": 0, "absence": "guided"}
+    pipeline = latelier.compose(
+        first_stage=("identity", {}),
+        denoiser=(
+            "unet",
+            {
+                "in_channels": 3,
+                "out_channels": 3,
+                "model_channels": 8,
+                "channel_mult": [1],
+                "num_res_blocks": 1,
+                "attention_resolutions": [1],
+                "num_heads": 2,
+                "num_groups": 4,
+                "context_dim": WIDTH,
+                "streams": {"text": native, "layout": native},
+                "spatial": {"collage": 4, "semantic_map": 3},
+            },
+        ),
+        conditioners={
+            "text": text_conditioner(),
+            "layout": ("layout_fourier", {"width": WIDTH, "layers": 0, "heads": 2, **slots}),
+            "collage": ("collage", {"latent_channels": 3, "absence": "guided"}),
+            "semantic_map": ("semantic_map", maps),
+        },
+        inputs={
+            "prompt": "text",
+            "layout": "layout",
+            "reference": "collage",
+            "semantic_map": "semantic_map",
+        },
+        process={"kind": "rectified_flow"},
+        defaults={"size": 16, "schedule": "model", "steps": 1, "database": "emoji"},
+        device="cpu",
+    )
+    wake(pipeline.denoiser)
+    return pipeline
+
+
+def wake(denoiser):
+    """Give the last layers weights: they begin at zero, and would hide all inputs."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for weight in pipeline.denoiser.parameters():
-            if not weight.any():  # the last layers begin at zero, and would hide all inputs
+        for weight in denoiser.parameters():
+            if not weight.any():
                 weight.normal_(std=0.1, generator=generator)
-    return pipeline
 
 
 @pytest.fixture

@@ -1,0 +1,116 @@
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import latelier
+from latelier.contracts.errors import InvalidInputError
+from latelier.pipeline.replay.replay import replay
+
+from .conftest import make_collage_pipeline
+
+PICTURE = Image.new("RGB", (16, 16), "teal")
+
+
+@pytest.fixture
+def pipe():
+    return make_collage_pipeline()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    make_collage_pipeline().save(tmp_path / "model")
+    return latelier.load(tmp_path / "model", device="cpu")
+
+
+def places(pictures):
+    """Return the centres of the references of pictures, (x, y) in 0..1."""
+    return [
+        [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in (e["box"] for e in drew)]
+        for drew in (each.provenance["drew"] for each in pictures)
+    ]
+
+
+def test_words_and_seeds_place_what_a_prompt_mentions(pipe):
+    pictures = pipe.generate(prompt="a cat to the left of a dog in a meadow", n=3, seed=4)
+    found = places(pictures)
+    assert all(cat[0] < dog[0] for cat, dog in found)
+    assert len({str(each) for each in found}) == 3
+
+
+def test_each_picture_of_a_run_can_be_made_again_alone(pipe):
+    pictures = pipe.generate(prompt=["a cat", "two dogs in a meadow"], n=2, seed=4, batch_size=3)
+    for k, picture in enumerate(pictures):
+        [alone] = pipe.generate(prompt=["a cat", "two dogs in a meadow"][k // 2], seed=4 + k)
+        assert alone.image.tobytes() == picture.image.tobytes()
+        assert alone.provenance["drew"] == picture.provenance["drew"]
+
+
+def test_a_replay_places_them_again(saved, tmp_path):
+    [_, picture] = saved.generate(prompt="a cat and a dog in a meadow", n=2, seed=4)
+    picture.save(tmp_path / "picture.png")
+    assert replay(tmp_path / "picture.png").verdict == "identical"
+
+
+def test_boxes_of_the_request_are_kept_and_recorded(saved, tmp_path):
+    boxes = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]]
+    given = {"pictures": ["cat", Image.new("RGBA", (8, 8), "red")], "boxes": boxes}
+    [picture, other] = saved.generate(reference=given, n=2, seed=4)
+    for each in (picture, other):
+        assert [drawn["box"] for drawn in each.provenance["drew"]] == boxes
+    picture.save(tmp_path / "picture.png")
+    assert replay(tmp_path / "picture.png").verdict == "identical"
+
+
+def test_a_layout_places_references_by_their_slots(pipe):
+    layout = [
+        {"label": "dog", "box": [0.5, 0.0, 1.0, 0.5]},
+        {"label": "cat", "box": [0.0, 0.5, 0.5, 1.0]},
+    ]
+    [picture] = pipe.generate(prompt="a cat and a dog", layout=layout, seed=4)
+    drew = {each["name"]: each["box"] for each in picture.provenance["drew"]}
+    assert drew == {"dog": [0.5, 0.0, 1.0, 0.5], "cat": [0.0, 0.5, 0.5, 1.0]}
+
+
+def test_objects_go_into_the_masked_part_of_an_image(pipe):
+    mask = np.zeros((16, 16), bool)
+    mask[8:, :8] = True
+    pictures = pipe.generate(prompt="a cat", init_image=PICTURE, mask=mask, n=4, seed=4)
+    assert all(x < 0.5 < y for [(x, y)] in places(pictures))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "shown"),
+    [
+        ({"init_image": PICTURE, "strength": 0.5}, "`init_image`"),
+        ({"semantic_map": np.eye(16, dtype=np.uint8)}, "input 'semantic_map'"),
+    ],
+)
+def test_references_without_boxes_are_left_out_where_something_shows_the_arrangement(
+    pipe, inputs, shown, caplog
+):
+    with caplog.at_level(logging.WARNING):
+        [picture] = pipe.generate(prompt="a cat", **inputs, seed=4)
+    assert f"reference: {shown} decides where objects are" in caplog.text
+    [without] = pipe.generate(prompt="#1", **inputs, seed=4)
+    assert picture.image.tobytes() == without.image.tobytes()
+    caplog.clear()
+    given = {"pictures": ["cat"], "boxes": [[0, 0, 1, 1]]}
+    [other] = pipe.generate(prompt="a cat", reference=given, **inputs, seed=4)
+    assert "decides where" not in caplog.text
+    assert other.image.tobytes() != picture.image.tobytes()
+
+
+def test_fewer_boxes_than_objects_are_an_error(pipe):
+    given = {"pictures": ["cat"], "boxes": [[0, 0, 1, 1]]}
+    with pytest.raises(InvalidInputError, match="it has 1 boxes, and there are 2 references"):
+        pipe.generate(prompt="#1 and a dog", reference=given)
+
+
+def test_a_negative_prompt_is_placed_too(pipe):
+    [one], [other] = (
+        pipe.generate(prompt="a cat", negative={"prompt": each}, guidance=3.0, seed=4)
+        for each in ("a dog", "an owl")
+    )
+    assert one.image.tobytes() != other.image.tobytes()
