@@ -1,7 +1,6 @@
 r"""Embed a trained pipeline in the package under a name.
 
-    python tools/embed_model.py runs/denoiser/result emoji-scenes \
-        --card configs/emoji-scenes/card.yaml
+    python tools/embed_model.py runs/scenes-denoiser/result scenes --card configs/scenes/card.yaml
 
 The weights are stored in half precision to keep the wheel small; loading widens them again.
 """
@@ -15,7 +14,8 @@ import yaml
 
 import latelier
 
-LIMIT = 16 * 2**20
+MEBI = 2**20
+FILE_LIMIT, MODEL_LIMIT = 16, 40  # MiB
 MODELS = Path(__file__).parent.parent / "core" / "latelier" / "models"
 
 
@@ -32,10 +32,13 @@ def main() -> None:
     folder = MODELS / arguments.name
     shutil.rmtree(folder, ignore_errors=True)
     half.save(folder)
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    if size > LIMIT:
-        raise SystemExit(f"{folder}: {size / 2**20:.1f} MiB, the limit is {LIMIT / 2**20:.0f}")
-    print(f"{folder}: {size / 2**20:.1f} MiB")
+    sizes = {path.name: path.stat().st_size / MEBI for path in folder.iterdir()}
+    for name, size in sizes.items():
+        if size > FILE_LIMIT:
+            raise SystemExit(f"{folder / name}: {size:.1f} MiB, the limit is {FILE_LIMIT}")
+    if sum(sizes.values()) > MODEL_LIMIT:
+        raise SystemExit(f"{folder}: {sum(sizes.values()):.1f} MiB, the limit is {MODEL_LIMIT}")
+    print(f"{folder}: {sum(sizes.values()):.1f} MiB")
 
 
 if __name__ == "__main__":

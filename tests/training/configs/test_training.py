@@ -7,7 +7,7 @@ from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.configs.training import read_training, to_yaml
 
-CONFIGS = Path(__file__).parents[3] / "configs" / "emoji-scenes"
+CONFIGS = Path(__file__).parents[3] / "configs"
 
 FIRST_STAGE = """
 out: somewhere
@@ -71,11 +71,11 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("name", "model"),
     [
-        ("first-stage", FirstStageTraining),
-        ("denoiser", DenoiserTraining),
-        ("denoiser-conditions", DenoiserTraining),
-        ("first-stage-128", FirstStageTraining),
-        ("denoiser-128", DenoiserTraining),
+        ("emoji-scenes/first-stage", FirstStageTraining),
+        ("emoji-scenes/denoiser", DenoiserTraining),
+        ("emoji-scenes/denoiser-conditions", DenoiserTraining),
+        ("scenes/first-stage", FirstStageTraining),
+        ("scenes/denoiser", DenoiserTraining),
     ],
 )
 def test_the_shipped_configurations_are_valid(name, model):

@@ -19,7 +19,7 @@ from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.training import read_training
 from latelier.training.denoiser.train import train_denoiser
 
-CONFIG = Path(__file__).parents[3] / "configs" / "emoji-scenes" / "denoiser-128.yaml"
+CONFIG = Path(__file__).parents[3] / "configs" / "scenes" / "denoiser.yaml"
 PICTURE = Image.new("RGB", (64, 64), "teal")
 HOLE = np.zeros((64, 64), bool)
 HOLE[8:40, 16:48] = True
@@ -97,7 +97,7 @@ def test_the_labels_of_maps_are_those_of_the_scenes() -> None:
 
 
 def test_all_weights_take_at_most_40_mib_in_16_bits() -> None:
-    stages = (CONFIG, CONFIG.with_name("first-stage-128.yaml"))
+    stages = (CONFIG, CONFIG.with_name("first-stage.yaml"))
     denoiser, first_stage = (yaml.safe_load(path.read_text()) for path in stages)
     components = [
         ("denoiser", denoiser["denoiser"]),
