@@ -142,7 +142,7 @@ def with_server_options(
     signature = inspect.Signature([*shared, *further])
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
-    command.__doc__ = _document(function)
+    command.__name__, command.__doc__ = function.__name__, _document(function)
     return command
 
 

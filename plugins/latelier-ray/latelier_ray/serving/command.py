@@ -2,14 +2,10 @@
 
 import os
 from math import ceil
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from latelier_server.options import ServerOptions, with_server_options
-
-if TYPE_CHECKING:
-    from latelier_ray.cluster import Cluster
-    from latelier_ray.serving.scaling import ReplicaOptions
 
 
 @with_server_options
@@ -48,41 +44,24 @@ def serve(  # noqa: D417 (options: they have their own texts)
     if options.memory is not None:
         raise InvalidInputError("--memory: replicas have memory of their own; leave it out")
     most = max(replicas, 1) if max_replicas is None else max_replicas
+    if replicas > most:
+        raise InvalidInputError(f"--replicas {replicas} are more than --max-replicas {most}")
     if cpus is None:
         cpus = max(1, (os.cpu_count() or 1) // most) if cluster == LOCAL else 1
     settings = options.settings()
     summaries = find_models(settings.models)
     with connect(cluster, ceil(most * cpus) * len(summaries) + 1) as found:
         from latelier_ray.serving.deployments import Deployments
+        from latelier_ray.serving.scaling import ReplicaOptions
 
-        chosen = _choose(found, options, replicas, most, cpus, gpus)
+        if gpus is None:
+            gpus = 1 if found.gpus and options.device != "cpu" else 0
+        chosen = ReplicaOptions(
+            least=replicas, most=most, cpus=cpus, gpus=gpus, drain=options.drain
+        )
         deployments = Deployments(chosen, name)
         try:
             deployments.load(summaries[0], settings)
             options.run(create_app(settings, load=deployments.load))
         finally:
             deployments.close()
-
-
-def _choose(
-    found: "Cluster",
-    options: ServerOptions,
-    least: int,
-    most: int,
-    cpus: float,
-    gpus: float | None,
-) -> "ReplicaOptions":
-    """Return the options of the replicas on a cluster.
-
-    Raises:
-        InvalidInputError: the numbers of replicas contradict each other.
-    """
-    from latelier.contracts.errors import InvalidInputError
-
-    from latelier_ray.serving.scaling import ReplicaOptions
-
-    if least > most or (least == 0 and most == 0):
-        raise InvalidInputError(f"--replicas {least} are more than --max-replicas {most}")
-    if gpus is None:
-        gpus = 1 if found.gpus and options.device != "cpu" else 0
-    return ReplicaOptions(least=least, most=most, cpus=cpus, gpus=gpus, drain=options.drain)

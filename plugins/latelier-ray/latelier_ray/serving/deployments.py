@@ -1,8 +1,10 @@
 """Starting and ending the replicas of models on a cluster: an application of Ray Serve for each."""
 
+import logging
 import time
 from functools import partial
 
+from latelier.contracts.errors import LatelierError
 from latelier_server.models.summary import ModelSummary
 from latelier_server.settings import Settings
 from ray import serve
@@ -33,6 +35,7 @@ class Deployments:
         self._options = options
         self._name = name
         self._started: dict[str, RemoteModel] = {}
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
         serve.start(proxy_location="Disabled")
 
     def load(self, summary: ModelSummary, settings: Settings) -> RemoteModel:
@@ -52,9 +55,8 @@ class Deployments:
 
     def _start(self, summary: ModelSummary, settings: Settings) -> RemoteModel:
         application = f"{self._name}-{summary.name.replace('/', '--')}"
-        deployment = serve.deployment(EngineReplica).options(
-            name="engine", **describe_deployment(self._options, settings)
-        )
+        described = describe_deployment(self._options, settings)
+        deployment = serve.deployment(name="engine", **described)(EngineReplica)
         end = partial(self._end, summary.name, application)
         serve.run_many(
             [
@@ -103,7 +105,8 @@ def _find_reason(message: str) -> str:
     """Return the error in a message of Ray Serve, which has a traceback of the worker."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     errors = [line for line in lines if _is_error(line)]
-    return (errors or lines or ["unknown"])[-1]
+    found = (errors or lines or ["unknown"])[-1]
+    return found.partition(": ")[2] if found.startswith(LatelierError.__module__) else found
 
 
 def _is_error(line: str) -> bool:

@@ -4,12 +4,16 @@
 Ray Serve listens, and one replica of `Front` is the server. It is one, since it knows the jobs.
 """
 
+import os
 from typing import Any
 
+from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.frozen import Frozen
+from latelier_server.access.keys import VARIABLE, read_keys
 from latelier_server.app import create_app
 from latelier_server.models.summary import ModelSummary, find_models
 from latelier_server.settings import Settings
+from pydantic import Field
 from ray import serve
 from ray.serve import Application
 from ray.serve.handle import DeploymentHandle
@@ -29,18 +33,31 @@ class FrontArguments(Frozen):
 
     settings: Settings
     replicas: ReplicaOptions = ReplicaOptions()
+    without_key: bool = Field(default=False, description="whether everybody may call")
 
 
 class Front:
     """The server, which Ray Serve asks for its application.
 
+    Its keys are those of the settings, and of the variable LATELIER_SERVER_KEYS.
+
     Args:
-        settings: of the server.
+        arguments: of the application.
         engines: the replicas of each model.
+
+    Raises:
+        InvalidInputError: a key is invalid, or there is none.
     """
 
-    def __init__(self, settings: Settings, engines: dict[str, DeploymentHandle[Any]]) -> None:
-        self._settings = settings
+    def __init__(
+        self, arguments: FrontArguments, engines: dict[str, DeploymentHandle[Any]]
+    ) -> None:
+        keys = (*arguments.settings.keys, *read_keys(None, os.environ))
+        if not keys and not arguments.without_key:
+            raise InvalidInputError(
+                f"other machines reach the server: give keys in {VARIABLE}, or `without_key: true`"
+            )
+        self._settings = arguments.settings.model_copy(update={"keys": keys})
         self._engines = engines
 
     def __serve_build_asgi_app__(self) -> Starlette:
@@ -58,16 +75,16 @@ def build(arguments: FrontArguments) -> Application:
     settings = arguments.settings
     described = describe_deployment(arguments.replicas, settings)
     engines = {
-        summary.name: serve.deployment(EngineReplica)
-        .options(name=f"engine-{summary.name.replace('/', '--')}", **described)
-        .bind(summary, settings)
+        summary.name: serve.deployment(
+            name=f"engine-{summary.name.replace('/', '--')}", **described
+        )(EngineReplica).bind(summary, settings)
         for summary in find_models(settings.models)
     }
-    front = serve.deployment(serve.ingress()(Front)).options(
+    front = serve.deployment(
         name="front",
         num_replicas=1,
         ray_actor_options={"num_cpus": 1},
         max_ongoing_requests=MAX_REQUESTS,
         graceful_shutdown_timeout_s=arguments.replicas.drain,
-    )
-    return front.bind(settings, engines)
+    )(serve.ingress()(Front))
+    return front.bind(arguments, engines)

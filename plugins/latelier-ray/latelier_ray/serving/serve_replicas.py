@@ -12,7 +12,7 @@ from ray.serve.exceptions import (
     DeploymentUnavailableError,
     ReplicaUnavailableError,
 )
-from ray.serve.handle import DeploymentHandle
+from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from latelier_ray.serving.messages import Computed, Message, Order, Report
 from latelier_ray.serving.replicas import ReplicaLostError
@@ -44,11 +44,12 @@ class ServeReplicas:
         """Yield the messages of a replica. Closing it cancels the order."""
         with _translate_errors():
             messages = self._stream.run.remote(order)
+            assert isinstance(messages, DeploymentResponseGenerator)
             try:
                 async for message in messages:
                     yield message
             finally:
-                messages.cancel()
+                messages.cancel()  # type: ignore[no-untyped-call]
 
     async def report(self, front: str) -> list[Report]:
         """Return a report of each replica that answers."""
