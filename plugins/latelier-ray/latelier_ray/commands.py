@@ -2,4 +2,7 @@
 
 import typer
 
-app = typer.Typer(help="Evaluate and cache on many processes and machines.")
+from latelier_ray.serving.command import serve
+
+app = typer.Typer(help="Evaluate, cache and serve on many processes and machines.")
+app.command()(serve)

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -205,12 +205,12 @@ def count_jobs() -> Counter[str]:
 
 
 @contextmanager
-def serve(precision: str) -> Iterator[int]:
+def serve(command: Sequence[str], precision: str) -> Iterator[int]:
     """Give the id of the process of a server."""
-    code = "import typer; from latelier_server.command import serve; typer.run(serve)"
+    code = "import sys; from latelier.cli.main import main; main(sys.argv[1:])"
     options = ["--port", str(PORT), "--precision", precision, "--queue", "1000"]
     options += ["--log-level", "warning"]
-    process = subprocess.Popen([sys.executable, "-c", code, MODEL, *options])
+    process = subprocess.Popen([sys.executable, "-c", code, *command, MODEL, *options])
     try:
         yield process.pid
     finally:
@@ -218,9 +218,11 @@ def serve(precision: str) -> Iterator[int]:
         process.wait()
 
 
-def measure_server(clients: int, seconds: float, precision: str) -> tuple[Load, int]:
+def measure_server(
+    command: Sequence[str], clients: int, seconds: float, precision: str
+) -> tuple[Load, int]:
     """Return the load of a server, and by how many jobs its own counts differ."""
-    with serve(precision) as process:
+    with serve(command, precision) as process:
         warming = asyncio.run(drive_server(process, clients, WARM_SECONDS))
         load = asyncio.run(drive_server(process, clients, seconds))
         expected, counted = warming.ends + load.ends, count_jobs()
@@ -259,15 +261,24 @@ def show_memory(memory: list[float]) -> None:
     print(f"resident MiB, eighths of the run: {told}; last quarter / third: {last / third:.3f}")
 
 
-def main() -> None:
-    """Measure both sides, and print what was found."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return the options of a measurement."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=25)
     parser.add_argument("--precision", default="float32")
-    asked = parser.parse_args()
+    return parser
+
+
+def compare(asked: argparse.Namespace, command: Sequence[str]) -> None:
+    """Measure both sides, print what was found, and exit.
+
+    Args:
+        asked: by the options of `make_parser`.
+        command: of latelier, which serves the model.
+    """
     settings = asked.clients, asked.seconds, asked.precision
-    served, differences = measure_server(*settings)
+    served, differences = measure_server(command, *settings)
     show("server", served)
     show_memory(served.memory)
     print(f"jobs that the metrics of the server count otherwise: {differences}")
@@ -278,4 +289,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    compare(make_parser().parse_args(), ["serve"])

@@ -3,6 +3,7 @@
 app.py               `create_app`: routes and middleware
 settings.py          what the server is told when it starts
 command.py           `latelier serve`
+options.py           its options, which commands of plugins can have too
 access/              who may call: keys, hosts and origins, rates, sizes of bodies
 models/              the models that are served, loaded when they are needed
 jobs/                requests on their way through an engine

@@ -19,6 +19,8 @@ from latelier_server.api import gallery, jobs, models, replay
 from latelier_server.errors import ServerError
 from latelier_server.gallery.gallery import Gallery
 from latelier_server.jobs.submission import JobRunner
+from latelier_server.models.host import LoadModel
+from latelier_server.models.model import load_model
 from latelier_server.models.pool import ModelPool
 from latelier_server.models.summary import find_models
 from latelier_server.openai.routes import files_route
@@ -34,18 +36,21 @@ SHUTDOWN_SECONDS = 30
 """Seconds that jobs have when the application ends without having been drained before."""
 
 
-def create_app(settings: Settings, pages: Sequence[BaseRoute] = ()) -> Starlette:
+def create_app(
+    settings: Settings, pages: Sequence[BaseRoute] = (), load: LoadModel = load_model
+) -> Starlette:
     """Return the ASGI application of a server. Models are loaded once it starts.
 
     Args:
         settings: of the server.
         pages: further routes, such as a page on top of the API. Clients need no key for them.
+        load: loads a model; into this process by default.
 
     Raises:
         LatelierError: a model does not exist.
     """
     metrics = Metrics()
-    pool = ModelPool(find_models(settings.models), settings)
+    pool = ModelPool(find_models(settings.models), settings, load)
     kept = Gallery(settings.gallery) if settings.gallery else None
     runner = JobRunner(settings, pool, kept, metrics)
     metrics.watch(pool.loaded)

@@ -69,13 +69,17 @@ class ServerError(Exception):
         reason: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(status, message, code)  # so that the error can be pickled
         self.status = status
         self.message = message
         self.code = code
         self.field = field
         self.reason = reason
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return self.message
 
     def headers(self) -> dict[str, str]:
         """Return the headers of the answer."""

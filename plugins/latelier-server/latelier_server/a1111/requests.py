@@ -48,12 +48,12 @@ def model_of(fields: Mapping[str, Any]) -> str | None:
     return read_field(_settings(fields), "sd_model_checkpoint", str, None)
 
 
-def read_request(fields: Mapping[str, Any], pipe: Pipeline, max_pixels: int) -> A1111Request:
+def read_request(pipe: Pipeline, fields: Mapping[str, Any], max_pixels: int) -> A1111Request:
     """Return the request of txt2img or img2img. Fields that A1111 does not have are ignored.
 
     Args:
-        fields: of the client.
         pipe: the model. The prompt is its first public input.
+        fields: of the client.
         max_pixels: of a picture.
 
     Raises:

@@ -179,7 +179,7 @@ async def _answer(request: Request, fields: dict[str, Any]) -> Response:
     runner, limits = _runner(request), request.app.state.settings.limits
     name = model_of(fields) or _chosen_model(request)
     async with runner.pool.use(name) as model:
-        asked = await runner.read(read_request, fields, model.pipe, limits.pixels)
+        asked = await model.compute(read_request, fields, limits.pixels)
     submission = Submission(name, asked.request, is_kept=asked.hires is None)
     job = await _run(request, submission)
     if asked.hires is not None:

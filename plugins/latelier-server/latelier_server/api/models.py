@@ -1,6 +1,5 @@
 """The server and its models: what a form for requests needs."""
 
-import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -38,7 +37,7 @@ async def get_model(request: Request) -> Response:
     """Return the schemas of a model, which is loaded for it."""
     runner: JobRunner = request.app.state.runner
     async with runner.pool.use(request.path_params["name"]) as model:
-        return JSONResponse(await asyncio.to_thread(describe_model, model))
+        return JSONResponse(await model.compute(describe_model, model.name))
 
 
 routes = [

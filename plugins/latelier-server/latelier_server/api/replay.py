@@ -45,16 +45,16 @@ async def replay_picture(request: Request) -> Response:
     if name not in runner.pool.summaries:
         raise ServerError(404, "the model of the picture is not served here", "model_not_found")
     async with runner.pool.use(name) as model:
-        pipe = model.pipe.without_unused_adapters(record.adapters)
-        scales = _scales(record)
+
+        async def check(pictures: list[Picture]) -> dict[str, Any]:
+            return await model.compute(_compare, image, record, pictures)
+
         submission = Submission(
             name,
             record.request.model_dump(mode="json"),
             is_kept=False,
-            check=lambda pictures: _compare(
-                image, record, pipe.with_adapter_scales(scales), pictures
-            ),
-            adapter_scales=scales,
+            check=check,
+            adapter_scales=_scales(record),
         )
         job = await runner.submit(request.state.client, submission)
     return JSONResponse(describe_job(job), 202)
@@ -86,12 +86,13 @@ def _served_name(record: Record, pool: ModelPool) -> str | None:
 
 
 def _compare(
-    image: Image, record: Record, pipe: Pipeline, pictures: list[Picture]
+    pipe: Pipeline, image: Image, record: Record, pictures: list[Picture]
 ) -> dict[str, Any]:
     """Return the verdict on a picture that was made again with the rest of its run."""
     if record.index >= len(pictures):
         raise ServerError(400, "the provenance contradicts itself", "invalid_request")
-    report = compare(image, record, pipe, pictures[record.index])
+    used = pipe.without_unused_adapters(record.adapters).with_adapter_scales(_scales(record))
+    report = compare(image, record, used, pictures[record.index])
     return {
         "index": record.index,
         "verdict": report.verdict,

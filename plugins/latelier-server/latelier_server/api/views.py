@@ -13,7 +13,6 @@ from latelier.pipeline.databases import open_database
 from latelier_server.errors import describe_error
 from latelier_server.gallery.gallery import GalleryEntry
 from latelier_server.jobs.job import ServerJob
-from latelier_server.models.model import LoadedModel
 from latelier_server.models.pool import ModelPool
 from latelier_server.models.summary import ModelSummary
 
@@ -31,7 +30,7 @@ def describe_summary(summary: ModelSummary, pool: ModelPool) -> dict[str, Any]:
     }
 
 
-def describe_model(model: LoadedModel) -> dict[str, Any]:
+def describe_model(pipe: Pipeline, name: str) -> dict[str, Any]:
     """Return what a form for requests to a model needs.
 
     `request` and `inputs` are JSON schemas; `samplers`, `schedules`, `guidances` and
@@ -39,11 +38,10 @@ def describe_model(model: LoadedModel) -> dict[str, Any]:
     are the inputs of adapters, `inpainting` those that `init_image` and `mask` fill, and `subjects`
     names of what the model can draw.
     """
-    pipe = model.pipe
     atelier = pipe.atelier
     of_masks = set(pipe.inpainting_conditioners)
     return {
-        "name": model.name,
+        "name": name,
         "description": pipe.description,
         "size_multiple": pipe.size_multiple,
         "inputs": pipe.input_schemas(),

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from latelier.engine import Job
-from latelier.pipeline.picture import Preview
+from latelier.contracts.errors import EngineError
 
 from latelier_server.errors import ServerError
+from latelier_server.models.host import Run, RunPreview
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -43,12 +43,12 @@ class FinishedPicture:
 
 @dataclass(eq=False)
 class ServerJob:
-    """A request that an engine has accepted.
+    """A request that a model has accepted.
 
     Attributes:
         owner: who may see it.
         model: its name.
-        run: the job of the engine; None once it has ended, so that its model can be unloaded.
+        run: of the model; None once it has ended, so that its model can be unloaded.
         id: cannot be guessed.
         created: seconds since 1970.
         step: of `steps`, of the batch that runs.
@@ -62,7 +62,7 @@ class ServerJob:
 
     owner: str
     model: str
-    run: Job | None
+    run: Run | None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     created: float = field(default_factory=time.time)
     started: float | None = None
@@ -71,13 +71,13 @@ class ServerJob:
     steps: int = 0
     batch: int = 1
     batches: int = 1
-    preview: Preview | None = None
+    preview: RunPreview | None = None
     pictures: list[FinishedPicture] = field(default_factory=list)
     error: ServerError | None = None
     result: dict[str, Any] | None = None
     _readers: set[asyncio.Event] = field(default_factory=set)
     _encoding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _encoded: tuple[Preview, str, bytes] | None = None
+    _encoded: tuple[RunPreview, str, bytes] | None = None
 
     @property
     def state(self) -> State:
@@ -113,8 +113,8 @@ class ServerJob:
             return 0.0
         return (time.time() - self.started) * (1 - self.progress) / self.progress
 
-    def advance(self, preview: Preview) -> None:
-        """Take a preview of the engine."""
+    def advance(self, preview: RunPreview) -> None:
+        """Take a preview of the run."""
         self.started = self.started or time.time()
         self.step, self.steps = preview.step, preview.steps
         self.batch, self.batches = preview.batch, preview.batches
@@ -160,7 +160,10 @@ class ServerJob:
                 return None
             if self._encoded is not None and self._encoded[:2] == (preview, file_format):
                 return self._encoded[2]
-            data = await asyncio.to_thread(_encode, preview, file_format)
+            try:
+                data = await asyncio.to_thread(_encode, preview, file_format)
+            except EngineError:  # the run has ended meanwhile
+                return None
             if preview is self.preview:  # else the job has gone on, or ended
                 self._encoded = preview, file_format, data
             return data
@@ -170,7 +173,7 @@ class ServerJob:
             changed.set()
 
 
-def _encode(preview: Preview, file_format: str) -> bytes:
+def _encode(preview: RunPreview, file_format: str) -> bytes:
     buffer = io.BytesIO()
     preview.image.save(buffer, file_format, quality=_PREVIEW_QUALITY)
     return buffer.getvalue()

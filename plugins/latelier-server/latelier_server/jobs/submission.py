@@ -1,17 +1,15 @@
-"""From a request to a job: limits, the model, the engine, and what is done with the pictures."""
+"""From a request to a job: limits, the model, and what is done with the pictures."""
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from typing import Any, ParamSpec, TypeVar
 
-from latelier.engine import Job
 from latelier.pipeline.picture import Picture
-from latelier.pipeline.plan import Plan
 
 from latelier_server.access.keys import Client
 from latelier_server.access.rates import RateLimiter
@@ -19,6 +17,8 @@ from latelier_server.errors import ServerError, field_mistake, mistake, to_serve
 from latelier_server.gallery.gallery import Gallery
 from latelier_server.jobs.job import FinishedPicture, ServerJob
 from latelier_server.jobs.store import JobStore
+from latelier_server.models.host import Run, RunCost
+from latelier_server.models.model import MAX_READERS
 from latelier_server.models.pool import ModelPool
 from latelier_server.operations.faults import log_fault
 from latelier_server.operations.metrics import Metrics
@@ -27,10 +27,7 @@ from latelier_server.settings import Settings
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MAX_READERS = 4
-"""Requests whose pictures are decoded and whose plans are made at a time."""
-
-Check = Callable[[list[Picture]], dict[str, Any]]
+Check = Callable[[list[Picture]], Awaitable[dict[str, Any]]]
 """What makes the `result` of a job from its pictures."""
 
 
@@ -43,7 +40,7 @@ class Submission:
         request: as `Pipeline.stream_json` takes it.
         seconds: after which the job ends unfinished; None for the server's limit.
         is_kept: whether its pictures go into the gallery.
-        check: makes the result of the job, in a thread.
+        check: makes the result of the job.
         adapter_scales: by input, other than those of training.
     """
 
@@ -85,7 +82,7 @@ class JobRunner:
             return await asyncio.to_thread(read, *values, **options)
 
     async def submit(self, client: Client, submission: Submission) -> ServerJob:
-        """Return the job of a request, which an engine has accepted.
+        """Return the job of a request, which its model has accepted.
 
         Raises:
             ServerError: the server is about to end, or the client asks for too much.
@@ -96,8 +93,7 @@ class JobRunner:
         async with AsyncExitStack() as stack:
             name = submission.model or self.pool.default
             model = await stack.enter_async_context(self.pool.use(name))
-            run = await self.read(
-                model.engine.submit_json,
+            run = await model.submit(
                 submission.request,
                 deadline=min(submission.seconds or self._limits.seconds, self._limits.seconds),
                 client=client.id,
@@ -134,20 +130,20 @@ class JobRunner:
         if self._rate is not None:
             _refuse_for(self._rate.seconds_until(client.id, 1))
 
-    def _admit(self, client: Client, plan: Plan) -> None:
-        """Check the steps of a plan, and let the client pay for the steps of all its pictures.
+    def _admit(self, client: Client, cost: RunCost) -> None:
+        """Check the steps of a run, and let the client pay for the steps of all its pictures.
 
         Raises:
             ServerError: there are too many.
         """
-        steps, most = plan.request.steps, self._limits.steps
+        steps, most = cost.steps, self._limits.steps
         if steps > most:
             raise field_mistake("steps", f"{steps:,} steps are above the limit of {most:,}")
         if self._rate is not None:
-            _refuse_for(self._rate.spend(client.id, plan.count * plan.sigmas.steps))
+            _refuse_for(self._rate.spend(client.id, cost.picture_steps))
 
     async def _follow(
-        self, job: ServerJob, run: Job, submission: Submission, stack: AsyncExitStack
+        self, job: ServerJob, run: Run, submission: Submission, stack: AsyncExitStack
     ) -> None:
         """Take the previews and the pictures of a job, and never raise."""
         async with stack:
@@ -158,6 +154,8 @@ class JobRunner:
                     job.advance(preview)
                 found = await run
                 job.preview = None
+                if submission.check is not None:
+                    job.result = await submission.check(found)
                 pictures = await asyncio.to_thread(self._finish, job, submission, found)
             except (KeyboardInterrupt, asyncio.CancelledError):
                 raise
@@ -171,10 +169,8 @@ class JobRunner:
     def _finish(
         self, job: ServerJob, submission: Submission, pictures: list[Picture]
     ) -> list[FinishedPicture]:
-        """Encode the pictures, keep them in the gallery, and make the result of the job."""
+        """Encode the pictures, and keep them in the gallery."""
         start = time.perf_counter()
-        if submission.check is not None:
-            job.result = submission.check(pictures)
         finished = []
         for picture in pictures:
             data = picture.to_bytes("png")

@@ -1,23 +1,32 @@
-"""A model that is loaded: its pipeline in an engine, in use or idle."""
+"""A model that is loaded in this process: its pipeline in an engine."""
 
+import asyncio
 import gc
 import logging
-import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
 from latelier.contracts.errors import LatelierError
-from latelier.engine import Engine
+from latelier.engine import Engine, Job, Stats
 from latelier.pipeline import Pipeline, load
 
+from latelier_server.models.host import Admit, RunCost
 from latelier_server.models.summary import ModelSummary
 from latelier_server.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 EVALUATIONS_PER_STEP = 8
 """Most calls of the denoiser in a step, by a sampler such as `restart`."""
+
+MAX_READERS = 4
+"""Requests whose pictures are decoded and whose plans are made at a time."""
 
 
 @dataclass(eq=False)
@@ -30,8 +39,6 @@ class LoadedModel:
         engine: runs its jobs.
         size: bytes of its weights.
         running: ends the engine when it is closed.
-        jobs: that use it now.
-        used: when the last of them ended.
     """
 
     name: str
@@ -39,8 +46,38 @@ class LoadedModel:
     engine: Engine
     size: int
     running: ExitStack
-    jobs: int = 0
-    used: float = field(default_factory=time.monotonic)
+    _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_READERS))
+
+    async def submit(
+        self,
+        request: Mapping[str, Any],
+        *,
+        deadline: float,
+        client: str,
+        adapter_scales: Mapping[str, float],
+        admit: Admit,
+    ) -> Job:
+        """Plan a request in a thread, and queue it; see `ModelHost.submit`."""
+        async with self._reading:
+            return await asyncio.to_thread(
+                self.engine.submit_json,
+                request,
+                deadline=deadline,
+                client=client,
+                adapter_scales=adapter_scales,
+                admit=lambda plan: admit(RunCost.of_plan(plan)),
+            )
+
+    async def compute(
+        self, function: Callable[Concatenate[Pipeline, P], T], *values: P.args, **options: P.kwargs
+    ) -> T:
+        """Return function(pipeline, ...), which is called in a thread."""
+        async with self._reading:
+            return await asyncio.to_thread(function, self.pipe, *values, **options)
+
+    def stats(self) -> Stats:
+        """Return what the engine has done so far, and what it does now."""
+        return self.engine.stats()
 
     def close(self) -> None:
         """Wait for its jobs, end the engine, and free the memory."""

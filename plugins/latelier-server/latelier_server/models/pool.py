@@ -4,26 +4,50 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from latelier.contracts.messages import suggestion
 
 from latelier_server.errors import ServerError
-from latelier_server.models.model import LoadedModel, load_model
+from latelier_server.models.host import LoadModel, ModelHost
 from latelier_server.models.summary import ModelSummary
 from latelier_server.settings import Settings
+
+
+@dataclass
+class _Loaded:
+    """A loaded model.
+
+    Attributes:
+        model: takes requests.
+        jobs: that use it now.
+        used: when the last of them ended.
+    """
+
+    model: ModelHost
+    jobs: int = 0
+    used: float = field(default_factory=time.monotonic)
 
 
 class ModelPool:
     """Loads models when they are needed.
 
+    Args:
+        summaries: of all models, the default first.
+        settings: of the server.
+        load: loads a model.
+
     Attributes:
-        summaries: of all models by name, the default first.
+        summaries: by name, the default first.
     """
 
-    def __init__(self, summaries: Sequence[ModelSummary], settings: Settings) -> None:
+    def __init__(
+        self, summaries: Sequence[ModelSummary], settings: Settings, load: LoadModel
+    ) -> None:
         self.summaries = {each.name: each for each in summaries}
         self._settings = settings
-        self._loaded: dict[str, LoadedModel] = {}
+        self._load_model = load
+        self._loaded: dict[str, _Loaded] = {}
         self._loading = asyncio.Lock()
 
     @property
@@ -31,28 +55,28 @@ class ModelPool:
         """The model of requests that name none."""
         return next(iter(self.summaries))
 
-    def loaded(self) -> list[LoadedModel]:
+    def loaded(self) -> list[ModelHost]:
         """Return the models in memory."""
-        return list(self._loaded.values())
+        return [each.model for each in list(self._loaded.values())]
 
     @asynccontextmanager
-    async def use(self, name: str) -> AsyncIterator[LoadedModel]:
+    async def use(self, name: str) -> AsyncIterator[ModelHost]:
         """Give a model, which stays loaded inside of the `with` block.
 
         Raises:
             ServerError: there is no such model, or no memory for it until others are done.
             LatelierError: it cannot be loaded.
         """
-        model = self._loaded.get(name)
-        if model is None:
+        found = self._loaded.get(name)
+        if found is None:
             async with self._loading:
-                model = self._loaded.get(name) or await self._load(name)
-        model.jobs += 1
+                found = self._loaded.get(name) or await self._load(name)
+        found.jobs += 1
         try:
-            yield model
+            yield found.model
         finally:
-            model.jobs -= 1
-            model.used = time.monotonic()
+            found.jobs -= 1
+            found.used = time.monotonic()
 
     async def close(self) -> None:
         """Unload all models, after their jobs."""
@@ -60,7 +84,7 @@ class ModelPool:
             for name in list(self._loaded):
                 await self._unload(name)
 
-    async def _load(self, name: str) -> LoadedModel:
+    async def _load(self, name: str) -> _Loaded:
         summary = self.summaries.get(name)
         if summary is None:
             hint = suggestion(name, self.summaries)
@@ -68,15 +92,15 @@ class ModelPool:
                 404, f"there is no model '{name[:80]}'. {hint}", "model_not_found", field="model"
             )
         await self._make_room(summary.bytes)
-        model = await asyncio.to_thread(load_model, summary, self._settings)
-        self._loaded[name] = model
-        return model
+        found = _Loaded(await asyncio.to_thread(self._load_model, summary, self._settings))
+        self._loaded[name] = found
+        return found
 
     async def _make_room(self, size: int) -> None:
         """Unload idle models until another of `size` bytes fits into the budget."""
         budget = self._settings.memory
-        while budget is not None and size + sum(m.size for m in self._loaded.values()) > budget:
-            idle = [name for name, model in self._loaded.items() if not model.jobs]
+        while budget is not None and size + sum(model.size for model in self.loaded()) > budget:
+            idle = [name for name, each in self._loaded.items() if not each.jobs]
             if not idle:
                 if not self._loaded:
                     return  # the only one may be larger than the budget
@@ -86,4 +110,4 @@ class ModelPool:
             await self._unload(min(idle, key=lambda name: self._loaded[name].used))
 
     async def _unload(self, name: str) -> None:
-        await asyncio.to_thread(self._loaded.pop(name).close)
+        await asyncio.to_thread(self._loaded.pop(name).model.close)

@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from latelier_server.jobs.job import ServerJob
-from latelier_server.models.model import LoadedModel
+from latelier_server.models.host import ModelHost
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -64,7 +64,7 @@ class Metrics:
             registry=registry,
         )
 
-    def watch(self, models: Callable[[], Iterable[LoadedModel]]) -> None:
+    def watch(self, models: Callable[[], Iterable[ModelHost]]) -> None:
         """Read the state of the loaded models whenever the metrics are read."""
         self._registry.register(_ModelCollector(models))
 
@@ -90,7 +90,7 @@ class Metrics:
 class _ModelCollector(Collector):
     """Gauges and counters of the engines, read from their stats."""
 
-    def __init__(self, models: Callable[[], Iterable[LoadedModel]]) -> None:
+    def __init__(self, models: Callable[[], Iterable[ModelHost]]) -> None:
         self._models = models
 
     def collect(self) -> Iterator[Metric]:
@@ -99,7 +99,7 @@ class _ModelCollector(Collector):
         calls = CounterMetricFamily("latelier_denoiser_calls", "Calls", labels=["model"])
         rows = CounterMetricFamily("latelier_batch_rows", "Rows of all calls", labels=["model"])
         for model in self._models():
-            stats = model.engine.stats()
+            stats = model.stats()
             running.add_metric([model.name], stats.jobs.running)
             waiting.add_metric([model.name], stats.jobs.queued)
             calls.add_metric([model.name], stats.calls.calls)

@@ -1,11 +1,12 @@
 """The process of a server: it drains at the first signal, and ends when its jobs have."""
 
 import asyncio
+import socket
 from collections.abc import Callable
-from socket import socket
 from types import FrameType
 
 import uvicorn
+from latelier.contracts.errors import InvalidInputError
 from starlette.applications import Starlette
 
 from latelier_server.access.gate import MAX_HEADERS
@@ -48,6 +49,23 @@ def run_app(
     DrainingServer(config, app, drain_seconds, on_start).run()
 
 
+def check_address(host: str, port: int) -> None:
+    """Check that a server can listen, before it loads anything.
+
+    Raises:
+        InvalidInputError: the address is in use, or not one of this machine.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInputError(f"cannot listen on {host}, port {port}: {reason}") from None
+
+
 class DrainingServer(uvicorn.Server):
     """Serves on through the first SIGTERM or SIGINT until all jobs have ended.
 
@@ -70,7 +88,7 @@ class DrainingServer(uvicorn.Server):
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def startup(self, sockets: list[socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)

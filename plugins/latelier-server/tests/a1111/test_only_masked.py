@@ -28,5 +28,5 @@ def test_the_cell_is_that_of_the_model():
     fields |= {"init_images": [to_data_uri(Image.new("RGB", (64, 64), "red"))]}
     for side, has_mask in ((cell, True), (cell - 1, False)):
         mask = to_data_uri(mask_with_black(side))
-        asked = read_request({**fields, "mask": mask}, pipe, 2**22)
+        asked = read_request(pipe, {**fields, "mask": mask}, 2**22)
         assert ("mask" in asked.request) is has_mask

@@ -46,7 +46,7 @@ def test_inputs_that_a_picture_and_its_mask_fill_are_listed():
         process={"kind": "rectified_flow"},
         defaults={"size": 8},
     )
-    found = views.describe_model(SimpleNamespace(name="small", pipe=model))
+    found = views.describe_model(model, "small")
     assert list(found["inputs"]) == ["inpainting", "kind"]
     assert found["inpainting"] == ["inpainting"]
 
