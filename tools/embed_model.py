@@ -1,4 +1,4 @@
-r"""Embed a trained pipeline in the package under a name.
+"""Embed a trained pipeline in the package under a name.
 
     python tools/embed_model.py runs/scenes-denoiser/result scenes --card configs/scenes/card.yaml
 
