@@ -15,13 +15,17 @@ Admit = Callable[["Policy", Queue, int, RowLimit], Iterator[Request]]
 """Takes from a queue the requests that start now, given the number of those that run."""
 
 
-def fill_places(policy: "Policy", queue: Queue, running: int, _: RowLimit) -> Iterator[Request]:
+def fill_places(
+    policy: "Policy", queue: Queue, running: int, _limit: RowLimit
+) -> Iterator[Request]:
     """Start requests while there are places, as the engine does."""
     for _ in range(min(len(queue), policy.active - running)):
         yield queue.pop()
 
 
-def start_batch(_: "Policy", queue: Queue, running: int, limit: RowLimit) -> Iterator[Request]:
+def start_batch(
+    _policy: "Policy", queue: Queue, running: int, limit: RowLimit
+) -> Iterator[Request]:
     """Start as many requests of one size and number of calls as share a call, when none runs."""
     if running or not len(queue):
         return
@@ -61,7 +65,7 @@ class Policy:
 
     name: str = "continuous"
     rows: int = 32
-    active: int = 32
+    active: int = 16
     queue: int = 256
     patience: float = ARRIVAL
     make_queue: Callable[[], Queue] = AdmissionQueue

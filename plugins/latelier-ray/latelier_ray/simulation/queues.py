@@ -34,8 +34,13 @@ class Queue(Protocol):
 class ArrivalQueue(deque[Request]):
     """Requests start in the order of their arrival, whoever sent them."""
 
-    put = deque.append
-    pop = deque.popleft  # type: ignore[assignment]
+    def put(self, request: Request) -> None:
+        """Add a request behind all others."""
+        self.append(request)
+
+    def pop(self) -> Request:
+        """Remove the next request and return it."""
+        return self.popleft()
 
 
 class WorkQueue:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
-from typing import Any
 
 from latelier.engine.rendezvous import Rendezvous, Waiting
 from latelier.engine.work import Work
@@ -137,6 +136,7 @@ def read_together(curve: Curve, counts: Sequence[float]) -> Sequence[float]:
     return [read(curve, sum(counts))] * len(counts)
 
 
-def compute(group: Sequence[Waiting]) -> Any:
+def compute(group: Sequence[Waiting]) -> float:
     """Return the seconds that a group takes."""
-    return group[0].work.compute([each.work.argument for each in group])[0]
+    seconds: float = group[0].work.compute([each.work.argument for each in group])[0]
+    return seconds

@@ -1,6 +1,6 @@
 """The tables by which the defaults of the engine and of its replicas were chosen."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from latelier_ray.simulation.autoscaling import Autoscaling
 from latelier_ray.simulation.costs import Costs
 from latelier_ray.simulation.outcome import Outcome
 from latelier_ray.simulation.policy import CONTINUOUS, POLICIES, Policy
-from latelier_ray.simulation.queues import ArrivalQueue, WorkQueue
+from latelier_ray.simulation.queues import ArrivalQueue, Queue, WorkQueue
 from latelier_ray.simulation.routing import ROUTES
 from latelier_ray.simulation.serving import serve
 from latelier_ray.simulation.workload import FLOODED, MIXED, Client, Workload
@@ -21,7 +21,7 @@ PATTERNS: Mapping[str, Arrivals] = {"Poisson": arrive_independently, "bursts": a
 ROWS = (1, 2, 4, 8, 16, 32, 64)
 ACTIVE = (4, 8, 16, 32, 64, 128)
 PATIENCE = (0.0, 0.002, 0.01, 0.05)
-QUEUES = {
+QUEUES: Mapping[str, Callable[[], Queue]] = {
     "arrival": ArrivalQueue,
     "turns of clients": AdmissionQueue,
     "least work": WorkQueue,
@@ -124,7 +124,7 @@ class Bench:
 
     def compare_capacities(self) -> Table:
         """Compare ways to serve at the highest load of which they serve enough in time."""
-        rows = {}
+        rows: dict[tuple[str, str], Outcome] = {}
         for pattern, arrivals in PATTERNS.items():
             for policy in POLICIES:
                 load = self.find_capacity(arrivals, policy)
@@ -143,7 +143,8 @@ class Bench:
 
     def vary(self, setting: str, values: Sequence[float]) -> Table:
         """Compare values of a setting of the engine."""
-        policies = {f"{value:g}": replace(CONTINUOUS, **{setting: value}) for value in values}
+        changes: Mapping[str, Mapping[str, Any]] = {f"{each:g}": {setting: each} for each in values}
+        policies = {name: replace(CONTINUOUS, **change) for name, change in changes.items()}
         return self.compare(setting, policies)
 
     def compare_queues(self) -> Table:

@@ -1,8 +1,11 @@
 """Where the simulation has code of its own, it does what the engine does."""
 
 import threading
+from inspect import signature
 
+import pytest
 from latelier.contracts.errors import QueueFullError
+from latelier.engine import Engine
 from latelier.engine.job import Job
 from latelier.engine.pool import JobPool
 
@@ -74,3 +77,8 @@ def test_the_limit_of_rows_is_that_of_a_warm_engine(make_costs):
     limit = costs.limit_rows(32)
     assert limit.of(1, 1000) == 4
     assert limit.of(2, 1000) == 2
+
+
+@pytest.mark.parametrize("name", ["rows", "active", "queue"])
+def test_the_defaults_are_those_of_the_engine(name):
+    assert getattr(Policy(), name) == signature(Engine).parameters[name].default
