@@ -31,16 +31,31 @@ class Queue(Protocol):
         ...
 
 
-class ArrivalQueue(deque[Request]):
+class ArrivalQueue:
     """Requests start in the order of their arrival, whoever sent them."""
+
+    def __init__(self) -> None:
+        self._waiting = deque[Request]()
+
+    def __len__(self) -> int:
+        """Return the number of requests."""
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Request]:
+        """Yield the requests in their order."""
+        return iter(self._waiting)
 
     def put(self, request: Request) -> None:
         """Add a request behind all others."""
-        self.append(request)
+        self._waiting.append(request)
 
     def pop(self) -> Request:
         """Remove the next request and return it."""
-        return self.popleft()
+        return self._waiting.popleft()
+
+    def remove(self, request: Request) -> None:
+        """Remove a request."""
+        self._waiting.remove(request)
 
 
 class WorkQueue:
