@@ -76,7 +76,7 @@ class Engine:
         pipe: Pipeline,
         *,
         rows: int = 32,
-        active: int = 32,
+        active: int = 16,
         queue: int = 256,
         exact: bool = False,
     ) -> None:

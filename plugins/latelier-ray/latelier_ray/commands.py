@@ -3,6 +3,9 @@
 import typer
 
 from latelier_ray.serving.command import serve
+from latelier_ray.simulation.command import simulate, tune
 
 app = typer.Typer(help="Evaluate, cache and serve on many processes and machines.")
 app.command()(serve)
+app.command()(simulate)
+app.command()(tune)

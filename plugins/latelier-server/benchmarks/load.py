@@ -233,7 +233,7 @@ def measure_engine(clients: int, seconds: float, precision: str) -> Load:
     """Return the load of an engine alone."""
     pipe = latelier.load(MODEL, dtype=precision)
     requests = Requests(pipe.defaults.size, pipe.size_multiple)
-    with Engine(pipe, active=32, queue=1000) as engine:
+    with Engine(pipe, queue=1000) as engine:
         engine.warm()
         drive_engine(engine, requests, clients, WARM_SECONDS)
         return drive_engine(engine, requests, clients, seconds)

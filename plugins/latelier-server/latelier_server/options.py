@@ -51,7 +51,7 @@ class ServerOptions:
     cors: Annotated[list[str] | None, typer.Option(metavar="ORIGIN")] = None
     without_key: Annotated[bool, typer.Option("--without-key")] = False
     rows: Annotated[int, typer.Option(min=1)] = 32
-    active: Annotated[int, typer.Option(min=1)] = 32
+    active: Annotated[int, typer.Option(min=1)] = 16
     queue: Annotated[int, typer.Option(min=1)] = 256
     exact: Annotated[bool, typer.Option("--exact")] = False
     device: Annotated[str, typer.Option(metavar="NAME")] = "auto"

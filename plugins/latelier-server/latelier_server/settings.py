@@ -44,7 +44,7 @@ class Settings(Frozen):
     rows: int = Field(
         default=32, ge=1, description="most rows of a call; see `latelier.engine.Engine`"
     )
-    active: int = Field(default=32, ge=1, description="most jobs of a model that run at a time")
+    active: int = Field(default=16, ge=1, description="most jobs of a model that run at a time")
     queue: int = Field(default=256, ge=1, description="most jobs of a model that wait")
     exact: bool = Field(default=False, description="same bits whatever runs beside a job")
     keys: tuple[str, ...] = Field(default=(), description="API keys, one for each client")

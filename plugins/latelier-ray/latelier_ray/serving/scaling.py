@@ -53,7 +53,7 @@ def describe_deployment(options: ReplicaOptions, settings: Settings) -> dict[str
         return {**described, "num_replicas": options.most}
     policy = {
         "policy_function": "latelier_ray.serving.scaling:PicturesPolicy",
-        "policy_kwargs": {"pictures": max(1, settings.rows // ROWS_PER_PICTURE)},
+        "policy_kwargs": {"pictures": max(1, settings.rows // ROWS_PER_PICTURE // 2)},
     }
     scaling = {
         "min_replicas": options.least,
@@ -66,10 +66,12 @@ def describe_deployment(options: ReplicaOptions, settings: Settings) -> dict[str
 
 
 class PicturesPolicy:
-    """As many replicas as fill their calls with the pictures that wait or run.
+    """As many replicas as fill half of their calls with the pictures that wait or run.
+
+    With full calls too many requests are late: docs/scale.md has the figures of a simulation.
 
     Args:
-        pictures: whose rows fill a call of a replica.
+        pictures: of a replica.
     """
 
     def __init__(self, pictures: int) -> None:

@@ -36,7 +36,7 @@ def test_ray_serve_takes_the_options():
     assert deployment.max_ongoing_requests > 3 + 5
     assert deployment.max_queued_requests == 5
     assert deployment.ray_actor_options == {"num_cpus": 2, "num_gpus": 1}
-    assert scaled["autoscaling_config"]["policy"]["policy_kwargs"] == {"pictures": 4}
+    assert scaled["autoscaling_config"]["policy"]["policy_kwargs"] == {"pictures": 2}
 
 
 def test_least_is_not_above_most():
