@@ -28,24 +28,18 @@ class CollageConditioner(Conditioner[CollageConfig]):
     A semi-parametric model (Blattmann et al. 2022, arXiv:2204.11824) that is shown its objects at
     their places, as in Collage Diffusion (Sarukkai et al. 2023, arXiv:2303.00262): since each cell
     of the collage lies on the cell that it shows, convolutions copy it, and far fewer samples are
-    needed than where attention must find it. The model turns the objects, gives them their light
-    and paints what is behind. It has no weights: the first stage, which is not trained with it,
+    needed than where attention must find it. The model joins the objects with what is behind them,
+    and gives them shadows. It has no weights: the first stage, which is not trained with it,
     encodes the collage over grey. Cells without a picture are 0.
     """
 
     Input = Collage
 
-    def augment(self, value: Collage, rng: np.random.Generator, /) -> Collage:
-        """Return the input with its boxes moved a little, since people draw them by hand."""
-        if value.boxes is None:
-            return value
-        boxes = tuple(_move(box, self.config.jitter, rng) for box in value.boxes)
-        return value.model_copy(update={"boxes": boxes})
-
     def prepare(self, inputs: Sequence[Collage], geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "collage" (B, 4, H, W) uint8 RGBA, premultiplied.
 
-        What each picture shows is cropped, and resized to fit its box. Smaller boxes are in front.
+        What each picture shows is mirrored, turned, cropped, and resized to fit its box. Smaller
+        boxes are in front.
 
         Raises:
             InvalidInputError: there are too many pictures, one has no box, or there is a name in
@@ -90,24 +84,14 @@ class CollageConditioner(Conditioner[CollageConfig]):
             raise InvalidInputError(f"expected a box for each of {count} pictures, got none")
 
 
-def _move(box: Box, jitter: float, rng: np.random.Generator) -> Box:
-    """Return a box whose sides are moved by at most `jitter` of its width or height."""
-    width, height = box.x1 - box.x0, box.y1 - box.y0
-    reach = np.array([width, height, width, height]) * jitter
-    corners = np.array([box.x0, box.y0, box.x1, box.y1]) + rng.uniform(-reach, reach)
-    x0, y0, x1, y1 = corners.clip(0, 1).tolist()
-    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
-
-
 def _compose(value: Collage, size: tuple[int, int]) -> PIL.Image.Image:
     """Return the collage (W, H) of an input, RGBa, so premultiplied by alpha."""
     height, width = size
     collage = PIL.Image.new("RGBa", (width, height))
-    assert value.boxes is not None
-    pairs = sorted(zip(value.pictures, value.boxes, strict=True), key=lambda pair: -_area(pair[1]))
-    for picture, box in pairs:
+    for number in _list_back_to_front(value):
+        box = _box(value, number)
         left, top, right, bottom = box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height
-        shown = _fit(picture, (right - left, bottom - top))
+        shown = _fit(_pose(value, number), (right - left, bottom - top))
         place = (
             round((left + right - shown.width) / 2),
             round((top + bottom - shown.height) / 2),
@@ -118,11 +102,36 @@ def _compose(value: Collage, size: tuple[int, int]) -> PIL.Image.Image:
     return collage
 
 
+def _list_back_to_front(value: Collage) -> list[int]:
+    """Return the numbers of the pictures, the one with the largest box first."""
+
+    def area(number: int) -> float:
+        box = _box(value, number)
+        return (box.x1 - box.x0) * (box.y1 - box.y0)
+
+    return sorted(range(len(value.pictures)), key=area, reverse=True)
+
+
+def _box(value: Collage, number: int) -> Box:
+    assert value.boxes is not None  # `prepare` has checked it
+    return value.boxes[number]
+
+
+def _pose(value: Collage, number: int) -> PIL.Image.Image:
+    """Return a picture as it is mirrored and turned, RGBa."""
+    picture = value.pictures[number].convert("RGBa")
+    if value.mirrored is not None and value.mirrored[number]:
+        picture = picture.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
+    if value.turns is None or value.turns[number] == 0:
+        return picture
+    return picture.rotate(value.turns[number], PIL.Image.Resampling.BICUBIC, expand=True)
+
+
 def _fit(picture: PIL.Image.Image, size: tuple[float, float]) -> PIL.Image.Image:
-    """Return what an RGBA picture shows, as large as fits into a size in pixels, RGBa."""
+    """Return what an RGBa picture shows, as large as fits into a size in pixels."""
     seen = visible_box(picture)
     assert seen is not None  # the type of the field has checked it
-    shown = picture.crop(seen).convert("RGBa")
+    shown = picture.crop(seen)
     scale = min(size[0] / shown.width, size[1] / shown.height)
     sides = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
     return shown.resize(sides, PIL.Image.Resampling.BICUBIC)
@@ -134,7 +143,3 @@ def _paste_over(below: PIL.Image.Image, above: PIL.Image.Image) -> PIL.Image.Ima
     mixed = upper + (lower * (255 - upper[..., 3:]) + 127) // 255
     levels = mixed.clip(0, 255).astype(np.uint8)
     return PIL.Image.frombytes("RGBa", below.size, levels.tobytes())
-
-
-def _area(box: Box) -> float:
-    return (box.x1 - box.x0) * (box.y1 - box.y0)

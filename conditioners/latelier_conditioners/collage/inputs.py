@@ -10,18 +10,14 @@ from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.references import Reference
 from latelier.contracts.inputs import Box
 
+Degrees = Annotated[float, Field(ge=-180, le=180)]
+
 
 class CollageConfig(SpatialConfig):
     """Pictures of objects, each in a box of the picture, as the latents of their collage."""
 
     latent_channels: Width = Field(description="channels of the first stage's latents")
     max_references: int = Field(default=3, ge=1, le=16, description="pictures that fit")
-    jitter: float = Field(
-        default=0.04,
-        ge=0,
-        lt=0.5,
-        description="how far training moves each side of a box, as a share of the box",
-    )
 
     def outputs(self) -> OutputSpec:
         return OutputSpec(spatial=self.latent_channels + 1)
@@ -53,14 +49,23 @@ class Collage(Frozen):
     boxes: tuple[Box, ...] | None = Field(
         default=None,
         description="place of each picture; without boxes the words of the prompt and the seed "
-        "decide",
+        "decide, also about turns and mirroring",
+    )
+    turns: tuple[Degrees, ...] | None = Field(
+        default=None,
+        description="degrees by which each picture is turned, counter-clockwise; 0 by default",
+    )
+    mirrored: tuple[bool, ...] | None = Field(
+        default=None, description="whether each picture is mirrored left to right"
     )
 
     @model_validator(mode="after")
-    def _check_boxes(self) -> Self:
-        if self.boxes is not None and len(self.boxes) != len(self.pictures):
-            raise ValueError(
-                f"there are {len(self.boxes)} boxes for {len(self.pictures)} pictures; give a box "
-                "for each picture"
-            )
+    def _check_counts(self) -> Self:
+        count = len(self.pictures)
+        for name in ("boxes", "turns", "mirrored"):
+            values = getattr(self, name)
+            if values is not None and len(values) != count:
+                raise ValueError(
+                    f"there are {len(values)} {name} for {count} pictures; give one for each"
+                )
         return self

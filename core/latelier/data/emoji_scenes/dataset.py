@@ -26,7 +26,8 @@ class SceneItem(TypedDict):
         index: of the sample.
         references: with slots alone: the artwork of each object, upright and alone, (128, 128, 4)
             with straight alpha.
-        collage: with slots alone: "pictures", which are the references, and the "boxes" of all.
+        collage: with slots alone: "pictures", which are the references, with their "boxes", their
+            "turns" in degrees, counter-clockwise, and whether they are "mirrored".
     """
 
     image: torch.Tensor
@@ -92,8 +93,12 @@ class EmojiScenes(Dataset[SceneItem]):
         }
         if slots:
             item["references"] = [each.artwork.picture() for each in scene.objects]
-            boxes = [each.box for each in scene.objects]
-            item["collage"] = {"pictures": item["references"], "boxes": boxes}
+            item["collage"] = {
+                "pictures": item["references"],
+                "boxes": [each.box for each in scene.objects],
+                "turns": [each.placement.angle for each in scene.objects],
+                "mirrored": [each.placement.mirrored for each in scene.objects],
+            }
         return item
 
     def _generator(self, index: int) -> np.random.Generator:
