@@ -61,6 +61,27 @@ def test_sizes(text, sizes):
     assert read_wishes(text).sizes == sizes
 
 
+@pytest.mark.parametrize(
+    ("text", "turns", "mirrored"),
+    [
+        ("#1 tilted to the left in a meadow", {0: "left"}, []),
+        ("#1 and #2, leaning right", {1: "right"}, []),
+        (
+            "#1 turned sideways, with an upside down moon and #2 upside down",
+            {0: "sideways", 1: "upside down"},
+            [],
+        ),
+        ("a small mirrored #1", {}, [0]),
+        ("#1, blue background, flipped", {}, [0]),
+        ("a flipped #1 above #2, #3", {}, [0]),
+        ("#1 mirrored in a lake", {}, []),
+    ],
+)
+def test_turns_and_mirroring(text, turns, mirrored):
+    assert read_wishes(text).turns == turns
+    assert read_wishes(text).mirrored == set(mirrored)
+
+
 def test_a_text_without_objects_wishes_nothing():
     assert read_wishes("to the left of a large meadow, on the right") == Wishes()
     assert read_wishes("") == Wishes()

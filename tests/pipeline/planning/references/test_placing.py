@@ -53,9 +53,26 @@ def test_a_replay_places_them_again(saved, tmp_path):
     assert replay(tmp_path / "picture.png").verdict == "identical"
 
 
+def test_words_turn_and_mirror_objects(pipe):
+    [picture] = pipe.generate(prompt="a mirrored cat, tilted to the left", seed=4)
+    [cat] = picture.provenance["drew"]
+    assert cat["mirrored"] is True
+    assert 12 <= cat["turn"] <= 20
+    [picture] = pipe.generate(
+        prompt="a cat", reference={"pictures": ["cat"], "turns": [45]}, seed=4
+    )
+    [cat] = picture.provenance["drew"]
+    assert (cat["turn"], cat["mirrored"]) == (45, False)
+
+
 def test_boxes_of_the_request_are_kept_and_recorded(saved, tmp_path):
     boxes = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]]
-    given = {"pictures": ["cat", Image.new("RGBA", (8, 8), "red")], "boxes": boxes}
+    given = {
+        "pictures": ["cat", Image.new("RGBA", (8, 8), "red")],
+        "boxes": boxes,
+        "turns": [5, 0],
+        "mirrored": [False, True],
+    }
     [picture, other] = saved.generate(reference=given, n=2, seed=4)
     for each in (picture, other):
         assert [drawn["box"] for drawn in each.provenance["drew"]] == boxes

@@ -11,6 +11,7 @@ from typing import Literal
 
 Relation = Literal["left of", "right of", "above", "below", "in front of", "behind", "overlapping"]
 Size = Literal["small", "large"]
+Turn = Literal["left", "right", "sideways", "upside down"]
 Place = tuple[int, int]
 """Third of the picture that has the centre of an object: -1 (left, top), 0 or 1, for x and y."""
 
@@ -47,6 +48,12 @@ _SIZES = {**_SIZES, **dict.fromkeys(("large", "big", "huge", "giant"), "large")}
 _SIZED = re.compile(rf"\b({'|'.join(_SIZES)})(?:,? \w+)?\s*$")
 _TAGGED_SIZE = re.compile(rf",\s*({'|'.join(_SIZES)})\s*(?:,|$)")
 
+_TURN = re.compile(
+    r"\b(?:(?:tilted|leaning|turned|rotated) (?:to the )?(left|right)|(?:turned )?(sideways)"
+    r"|(upside down))\b"
+)
+_MIRRORED = re.compile(r"\b(?:mirrored|flipped)\b")
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -56,11 +63,15 @@ class Wishes:
         places: of the centres of objects.
         sizes: of objects.
         relations: of two objects: the first is `relation` the other.
+        turns: of objects.
+        mirrored: objects that are mirrored left to right.
     """
 
     places: Mapping[int, Place] = field(default_factory=dict)
     sizes: Mapping[int, Size] = field(default_factory=dict)
     relations: tuple[tuple[int, Relation, int], ...] = ()
+    turns: Mapping[int, Turn] = field(default_factory=dict)
+    mirrored: frozenset[int] = frozenset()
 
 
 def read_wishes(text: str) -> Wishes:
@@ -78,6 +89,8 @@ def read_wishes(text: str) -> Wishes:
         dict(_read_places(numbers, gaps)),
         dict(_read_sizes(numbers, gaps)),
         tuple(_read_relations(numbers, gaps)),
+        dict(_read_turns(numbers, gaps)),
+        frozenset(_read_mirrored(numbers, gaps)),
     )
 
 
@@ -130,3 +143,23 @@ def _read_sizes(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Size
         found = _SIZED.search(gaps[k]) or _TAGGED_SIZE.search(gaps[k + 1])
         if found:
             yield number, _SIZES[found[1]]
+
+
+def _read_turns(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Turn]]:
+    """Yield the turns of objects: "#1 tilted to the left", "#1, upside down"."""
+    turns: Mapping[str, Turn] = {
+        "left": "left", "right": "right", "sideways": "sideways", "upside down": "upside down",
+    }  # fmt: skip
+    for number, gap in zip(numbers, gaps[1:], strict=True):
+        found = _TURN.search(gap)
+        if found:
+            yield number, turns[next(word for word in found.groups() if word)]
+
+
+def _read_mirrored(numbers: list[int], gaps: list[str]) -> Iterator[int]:
+    """Yield the objects that are mirrored: "a small mirrored #1", "#1, flipped"."""
+    for k, number in enumerate(numbers):
+        before = gaps[k].rpartition(",")[2] if k else gaps[k]
+        after = gaps[k + 1] if gaps[k + 1].lstrip().startswith(",") else ""
+        if _MIRRORED.search(before) or (k + 1 == len(numbers) and _MIRRORED.search(after)):
+            yield number

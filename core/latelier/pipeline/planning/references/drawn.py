@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL.Image import Image
@@ -20,18 +20,24 @@ class DrawnReference:
         name: of its entry in the database; None for a picture of the request.
         picture: RGBA.
         box: its place, for a model that is shown it there.
+        turn: degrees by which it is turned there, counter-clockwise.
+        mirrored: whether it is mirrored there.
     """
 
     name: str | None
     picture: Image
     box: Box | None = None
+    turn: float | None = None
+    mirrored: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the name, a hash by which a replay recognizes the picture, and the box if any."""
+        """Return the name, a hash by which a replay recognizes the picture, and its pose."""
         head = f"{self.picture.mode}:{self.picture.width}x{self.picture.height}:".encode()
         digest = hashlib.sha256(head + self.picture.tobytes()).hexdigest()
-        place = {} if self.box is None else {"box": list(self.box.model_dump().values())}
-        return {"name": self.name, "sha256": digest, **place}
+        box = None if self.box is None else list(self.box.model_dump().values())
+        pose = {"box": box, "turn": self.turn, "mirrored": self.mirrored}
+        known = {name: value for name, value in pose.items() if value is not None}
+        return {"name": self.name, "sha256": digest, **known}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +77,24 @@ class Lookup:
         return {self.public: [_to_input(references) for references in self.drawn]}
 
 
+def add_poses(references: Sequence[DrawnReference], value: Any) -> tuple[DrawnReference, ...]:
+    """Return references with the poses that an input of placed pictures has."""
+    names = {"boxes": "box", "turns": "turn", "mirrored": "mirrored"}
+    given = {one: getattr(value, all_, None) for all_, one in names.items()}
+    return tuple(
+        replace(each, **{name: values[k] for name, values in given.items() if values is not None})
+        for k, each in enumerate(references)
+    )
+
+
 def _to_input(references: Sequence[DrawnReference]) -> Any:
     """Return the references of a row as a JSON value of the public input."""
     pictures = [each.name or to_data_uri(each.picture) for each in references]
-    boxes = [list(each.box.model_dump().values()) for each in references if each.box is not None]
-    return {"pictures": pictures, "boxes": boxes} if boxes else pictures or None
+    poses = [each.to_json() for each in references]
+    names = {"box": "boxes", "turn": "turns", "mirrored": "mirrored"}
+    given = {
+        all_: [pose[one] for pose in poses]
+        for one, all_ in names.items()
+        if poses and one in poses[0]
+    }
+    return {"pictures": pictures, **given} if given else pictures or None

@@ -6,8 +6,8 @@ slots in the place of names: "two dogs in a meadow" becomes "#1 and #2 in a mead
 show the dog. `ConditionerConfig.reference_role` says which conditioners take part.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -17,7 +17,11 @@ from latelier.contracts.inputs import read_input
 from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.databases import open_database
 from latelier.pipeline.parts import PipelineParts
-from latelier.pipeline.planning.references.drawn import DrawnReference, Lookup
+from latelier.pipeline.planning.references.drawn import (
+    DrawnReference,
+    Lookup,
+    add_poses,
+)
 from latelier.pipeline.planning.references.names import EntryNames
 from latelier.pipeline.planning.references.slots import Slots, Source, slot_name, slots_in
 from latelier.pipeline.planning.references.texts import bind_text
@@ -25,6 +29,8 @@ from latelier.pipeline.request import Request
 
 _NO_ENTRY = -1
 """Stands for the entry of a label that the database does not have."""
+
+_UPRIGHT: Mapping[str, Any] = {}
 
 Row = dict[str, Any]
 """Conditioner -> its input, or None."""
@@ -124,10 +130,10 @@ class _RowLookup:
             self._check_boxes(name, row[name], slots)
         references = tuple(map(self._draw, slots))
         if references:
-            boxes = self._find_boxes(row, len(references), layouts)
-            row[self.pictures] = self._read_pictures([each.picture for each in references], boxes)
-            if boxes is not None:
-                references = tuple(replace(each, box=box) for each, box in zip(references, boxes))
+            pose = self._find_pose(row, len(references), layouts)
+            value = self._read_pictures([each.picture for each in references], pose)
+            row[self.pictures] = value
+            references = add_poses(references, value)
         return references
 
     def public(self, name: str) -> str:
@@ -145,20 +151,22 @@ class _RowLookup:
             else:
                 yield each
 
-    def _find_boxes(self, row: Row, count: int, layouts: Sequence[str]) -> Any:
-        """Return the boxes of placed references, given or those of a layout; None without any."""
+    def _find_pose(self, row: Row, count: int, layouts: Sequence[str]) -> dict[str, Any]:
+        """Return boxes, turns and mirroring of placed references, given or those of a layout."""
         if self.parts.conditioners[self.pictures].config.reference_role != "placed_pictures":
-            return None
+            return {}
         given = row[self.pictures]
-        if given is not None and given.boxes is not None:
-            if len(given.boxes) != count:
-                reason = f"it has {len(given.boxes)} boxes, and there are {count} references"
+        fields = ("boxes", "turns", "mirrored")
+        pose = {} if given is None else {each: getattr(given, each) for each in fields}
+        for name, values in pose.items():
+            if values is not None and len(values) != count:
+                reason = f"it has {len(values)} {name}, and there are {count} references"
                 raise InvalidInputError.of_field(self.public(self.pictures), reason)
-            return given.boxes
-        for name in layouts:
-            boxes = {slots_in(str(each.label))[0]: each.box for each in row[name].objects}
-            return [boxes[slot] for slot in range(count)]
-        return None
+        if pose.get("boxes") is None and layouts:
+            objects = row[layouts[0]].objects
+            boxes = {slots_in(str(each.label))[0]: each.box for each in objects}
+            pose["boxes"] = [boxes[slot] for slot in range(count)]
+        return pose
 
     def _check_boxes(self, name: str, layout: Any, slots: Slots) -> None:
         """Refuse references and a layout of different numbers."""
@@ -226,9 +234,9 @@ class _RowLookup:
             database.entries[shown].name, self._read_pictures([picture]).pictures[0]
         )
 
-    def _read_pictures(self, pictures: Sequence[Any], boxes: Any = None) -> Any:
+    def _read_pictures(self, pictures: Sequence[Any], pose: Mapping[str, Any] = _UPRIGHT) -> Any:
         model = self.parts.conditioners[self.pictures].Input
-        fields = {"pictures": list(pictures)} | ({} if boxes is None else {"boxes": boxes})
+        fields = {"pictures": list(pictures), **pose}
         return read_input(model, fields, self.public(self.pictures))
 
     def _warn(self, name: str, message: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from PIL.Image import Image
-from pydantic import BaseModel
 
 from latelier.contracts.images.references import visible_box
 from latelier.contracts.inputs import Box
@@ -18,8 +17,9 @@ from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.editing.init_image import InitImage
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.arrangement.boxes import WHOLE, arrange
+from latelier.pipeline.planning.arrangement.poses import choose_turns, turned_aspect
 from latelier.pipeline.planning.arrangement.wishes import read_wishes
-from latelier.pipeline.planning.references.drawn import Lookup
+from latelier.pipeline.planning.references.drawn import Lookup, add_poses
 from latelier.pipeline.planning.references.lookup import find_pictures
 
 
@@ -62,24 +62,23 @@ def place_references(
         _place(rows[k // repeats], _text_of(parts, lookup.rows, k // repeats), size, seed, region)
         for (k, seed), region in zip(enumerate(seeds), _list_regions(init, len(seeds)), strict=True)
     ]
-    boxed = tuple(
-        tuple(replace(each, box=box) for each, box in zip(drawn, _boxes(value), strict=True))
-        for drawn, value in zip(
-            (lookup.drawn[k // repeats] for k in range(len(seeds))), placed, strict=True
-        )
-    )
-    return replace(lookup, rows={**lookup.rows, name: placed}, placed=boxed)
+    drawn = tuple(add_poses(lookup.drawn[k // repeats], each) for k, each in enumerate(placed))
+    return replace(lookup, rows={**lookup.rows, name: placed}, placed=drawn)
 
 
-def _place(
-    value: Any, text: str, size: tuple[int, int], seed: int, region: Box
-) -> BaseModel | None:
-    """Return an input of references with boxes."""
+def _place(value: Any, text: str, size: tuple[int, int], seed: int, region: Box) -> Any:
+    """Return an input of references with boxes, and turned and mirrored as the text says."""
     if value is None or value.boxes is not None:
         return value
-    aspects = [_aspect(each) for each in value.pictures]
-    boxes = arrange(aspects, read_wishes(text), size, np.random.default_rng(seed), region)
-    return value.model_copy(update={"boxes": boxes})
+    wishes, rng, count = read_wishes(text), np.random.default_rng(seed), len(value.pictures)
+    turns = value.turns or choose_turns(count, wishes, rng)
+    aspects = [_aspect(picture, turn) for picture, turn in zip(value.pictures, turns, strict=True)]
+    pose = {
+        "boxes": arrange(aspects, wishes, size, rng, region),
+        "turns": turns,
+        "mirrored": value.mirrored or tuple(k in wishes.mirrored for k in range(count)),
+    }
+    return value.model_copy(update=pose)
 
 
 def _find_arrangement(parts: PipelineParts, rows: Rows, init: InitImage | None) -> str | None:
@@ -117,16 +116,12 @@ def _region_of(mask: Image) -> Box:
     return Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
 
 
-def _aspect(picture: Image) -> float:
-    """Return width / height of what a picture shows."""
+def _aspect(picture: Image, turn: float) -> float:
+    """Return width / height of what a picture shows when it is turned."""
     box = visible_box(picture)
     assert box is not None  # the type of the field has checked it
     left, top, right, bottom = box
-    return (right - left) / (bottom - top)
-
-
-def _boxes(value: Any) -> tuple[Box, ...]:
-    return () if value is None else value.boxes
+    return turned_aspect(right - left, bottom - top, turn)
 
 
 def _as_any(value: Any) -> Any:
