@@ -26,19 +26,21 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/installed-dev
+types: .venv/installed-dev .venv-ray/installed
 	$(BIN)/mypy
 	$(BIN)/mypy plugins/latelier-transformers/latelier_transformers
 	$(BIN)/mypy plugins/latelier-server/latelier_server
 	MYPYPATH=plugins/latelier-server $(BIN)/mypy plugins/latelier-studio/latelier_studio
 	$(BIN)/mypy plugins/latelier-palette/latelier_palette
 	$(BIN)/mypy plugins/latelier-addons/latelier_addons
+	$(BIN)/mypy --python-executable .venv-ray/bin/python plugins/latelier-ray/latelier_ray
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-transformers/latelier_transformers
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-server/latelier_server
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-studio/latelier_studio
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-palette/latelier_palette
 	$(BIN)/pyright --pythonpath $(BIN)/python plugins/latelier-addons/latelier_addons
+	$(BIN)/pyright --pythonpath .venv-ray/bin/python plugins/latelier-ray/latelier_ray
 
 contracts: .venv/installed-dev
 	$(BIN)/lint-imports
@@ -66,6 +68,8 @@ studio:
 	$(INSTALL) --no-deps lpips torch-fidelity
 	touch $@ .venv/installed
 
+NEEDS_ray := ./plugins/latelier-server
+
 .SECONDEXPANSION:
 .venv-%/installed: pyproject.toml constraints.txt \
     $$(wildcard plugins/latelier-$$*/* plugins/latelier-$$*/latelier_$$*/* \
@@ -74,7 +78,7 @@ studio:
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	    --editable ".[testing]"
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	    "plugins/latelier-$*[dev]"
+	    $(NEEDS_$*) "plugins/latelier-$*[dev]"
 	touch $@
 
 clean:

@@ -126,7 +126,7 @@ def run(folder: Path, rounds: int, samples: int) -> dict[str, dict[str, float]]:
     file.write_text(yaml.safe_dump(stored))
     atelier = latelier.default_atelier()
     latents, [features] = open_caches("lora", file, atelier)
-    latents.write(CPU, 0, lambda results, _: results)
+    latents.write(lambda jobs: latents.encode(jobs, CPU, 0), lambda results, _: results)
     state, seconds = measure(lambda: features.write(CPU, lambda results, _: results))
     plans = {
         "computed": plan_lora(

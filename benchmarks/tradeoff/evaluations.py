@@ -21,6 +21,7 @@ from benchmarks.tradeoff.study import (
 from latelier.evaluation.protocol.config import EvaluationConfig
 from latelier.evaluation.run.evaluation import prepare_evaluation
 from latelier.evaluation.run.folder import RESULTS
+from latelier.evaluation.run.processes import compute_in
 from latelier.evaluation.run.recording import Resources
 from latelier.evaluation.run.references import compute_reference
 from latelier.evaluation.run.run import run_evaluation
@@ -147,4 +148,4 @@ def _scenes(seed: int) -> dict[str, Any]:
 
 def _resources() -> Resources:
     """Return as many processes of one thread as torch would use threads: they are faster."""
-    return Resources(processes=torch.get_num_threads())
+    return Resources(compute_in(torch.get_num_threads()))

@@ -59,7 +59,7 @@ def store_latents(config: DenoiserTraining) -> None:
     first_stage = load_first_stage(field, name, latelier.default_atelier())
     sources = open_training_sources(config.data, ())
     cache = make_cache(config.data, sources, first_stage, name, NO_CONDITIONS, config.precision)
-    cache.write(torch.device("cpu"), 0, lambda results, _: results)
+    cache.write(lambda jobs: cache.encode(jobs, torch.device("cpu"), 0), lambda results, _: results)
 
 
 def make_denoiser(study: Study, model: Model) -> None:

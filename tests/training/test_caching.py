@@ -91,7 +91,7 @@ def open_both(file):
 
 def write(file):
     latents, features = open_both(file)
-    latents.write(CPU, 0, lambda results, _: results)
+    latents.write(lambda jobs: latents.encode(jobs, CPU, 0), lambda results, _: results)
     return [cache.write(CPU, lambda results, _: results) for cache in features]
 
 
@@ -254,7 +254,7 @@ def test_a_model_in_another_folder_is_the_same(fine_tuning, base, tmp_path):
 def test_without_features_the_command_is_named(fine_tuning):
     config, file = fine_tuning()
     latents, _ = open_both(file)
-    latents.write(CPU, 0, lambda results, _: results)
+    latents.write(lambda jobs: latents.encode(jobs, CPU, 0), lambda results, _: results)
     with pytest.raises(DataError, match="no features of the conditioner 'text'; 'latelier data"):
         plan_denoiser(config, default_atelier())
 

@@ -2,15 +2,19 @@
 
 import os
 import secrets
+import shutil
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from tempfile import TemporaryDirectory
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from latelier.contracts.errors import InvalidInputError
+from latelier.io.file_lock import claim
 
 from latelier_ray.errors import ClusterError
 
@@ -22,6 +26,12 @@ CONNECT_SECONDS = 10.0
 
 _OBJECT_STORE_BYTES = 256 * 2**20
 """Shared memory of a local instance: what passes through it is a few requests and pictures."""
+
+_PREFIX = "latelier-ray-"
+"""Of the folders of local instances."""
+
+_ABANDONED_SECONDS = 60.0
+"""Age of a folder that its command has claimed, if it lives."""
 
 _QUIET: dict[str, Any] = {
     "log_to_driver": False,
@@ -79,12 +89,23 @@ def _start_local(cpus: int) -> Iterator[None]:
     Its token is in the environment alone: Ray would write one to the user's home folder.
     """
     variables = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN": _make_token()}
+    _remove_abandoned()
     with (
-        TemporaryDirectory(prefix="latelier-ray-", ignore_cleanup_errors=True) as folder,
+        TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder,
+        claim(Path(folder)),
         _environment(variables),
     ):
         _init(LOCAL, num_cpus=cpus, object_store_memory=_OBJECT_STORE_BYTES, _temp_dir=folder)
         yield
+
+
+def _remove_abandoned() -> None:
+    """Remove the folders of instances whose commands were killed: they claim them no more."""
+    for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                with claim(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
@@ -104,7 +125,7 @@ def _init(address: str, **options: Any) -> None:
 
     try:
         ray.init(address, **_QUIET, **options)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:  # a bare one on a machine that is too busy to start Ray in 30 s
         reason = str(error).strip().partition("\n")[0]
         raise ClusterError(f"--cluster {address}: {reason}") from error
 

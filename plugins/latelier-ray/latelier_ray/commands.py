@@ -2,10 +2,12 @@
 
 import typer
 
+from latelier_ray.caching.command import cache
+from latelier_ray.evaluation.command import evaluate
 from latelier_ray.serving.command import serve
 from latelier_ray.simulation.command import simulate, tune
 
 app = typer.Typer(help="Evaluate, cache and serve on many processes and machines.")
-app.command()(serve)
-app.command()(simulate)
-app.command()(tune)
+
+for command in (evaluate, cache, serve, simulate, tune):
+    app.command()(command)

@@ -15,8 +15,11 @@ from latelier.contracts.frozen import validate
 from latelier.evaluation.protocol.config import EvaluationConfig
 from latelier.evaluation.records.chunk import list_chunks
 from latelier.evaluation.run.folder import CHUNKS
-from latelier.evaluation.run.processes import compute_here, compute_in_processes
-from latelier.evaluation.run.recording import prepare_in_process
+from latelier.evaluation.run.processes import (
+    compute_here,
+    compute_in_processes,
+    prepare_in_process,
+)
 
 
 def configure(out: Path, **fields: object) -> EvaluationConfig:

@@ -14,7 +14,6 @@ from latelier.contracts.errors import (
 )
 from latelier.data.pictures import UnusableError
 from latelier.evaluation.records.chunk import list_chunks
-from latelier.evaluation.run import recording
 from latelier.evaluation.run.evaluation import prepare_evaluation
 from latelier.evaluation.run.folder import hold_folder
 from latelier.evaluation.run.merging import merge_runs
@@ -62,27 +61,25 @@ def test_pictures_of_the_reference_itself_are_not_shifted(configure, resources):
     assert results.figures[1].figure.value == pytest.approx(0, abs=1e-5)
 
 
-def test_a_run_goes_on_with_what_is_stored(configure, resources, uninterrupted, monkeypatch):
+def test_a_run_goes_on_with_what_is_stored(configure, resources, uninterrupted):
     config = configure()
 
     def stop_after_one(*arguments):
         yield next(compute_here(*arguments))
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(recording, "compute_here", stop_after_one)
-        with pytest.raises(KeyboardInterrupt, match="4 of 6 reference pictures are stored"):
-            run_evaluation(config, resources)
-        with pytest.raises(KeyboardInterrupt, match="6 of 6 reference pictures are stored"):
-            run_evaluation(config, resources)
+    stopped = replace(resources, compute=stop_after_one)
+    with pytest.raises(KeyboardInterrupt, match="4 of 6 reference pictures are stored"):
+        run_evaluation(config, stopped)
+    with pytest.raises(KeyboardInterrupt, match="6 of 6 reference pictures are stored"):
+        run_evaluation(config, stopped)
     computed = []
 
     def note(evaluation, folder, numbers, identity):
         computed.append(list(numbers))
         return compute_here(evaluation, folder, numbers, identity)
 
-    monkeypatch.setattr(recording, "compute_here", note)
-    run_evaluation(config, resources)
+    run_evaluation(config, replace(resources, compute=note))
 
     assert computed == [[], [0, 1, 2]]
     assert read_results(config) == uninterrupted

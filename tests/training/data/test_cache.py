@@ -67,7 +67,9 @@ def config(tmp_path, pictures, first_stage):
 
 def write(file, workers=0):
     latents, _ = open_caches("denoiser", file, default_atelier())
-    return latents.write(CPU, workers, lambda results, _: results)
+    return latents.write(
+        lambda jobs: latents.encode(jobs, CPU, workers), lambda results, _: results
+    )
 
 
 def samples_of(config):

@@ -36,7 +36,9 @@ COMMANDS = {
 
 
 _IN_REPOSITORY = {
+    "batch": "./plugins/latelier-server ./plugins/latelier-ray",
     "preprocess": "./plugins/latelier-addons",
+    "ray": "./plugins/latelier-server ./plugins/latelier-ray",
     "serve": "./plugins/latelier-server",
     "studio": "./plugins/latelier-server ./plugins/latelier-studio",
 }

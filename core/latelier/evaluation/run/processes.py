@@ -6,18 +6,48 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from latelier.contracts.errors import EvaluationError, LatelierError
+from latelier.evaluation.protocol.config import EvaluationConfig
 from latelier.evaluation.run.chunks import compute_chunk
-from latelier.evaluation.run.evaluation import Evaluation
+from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
 from latelier.evaluation.run.folder import store
 from latelier.evaluation.run.threads import use_threads
+from latelier.kernel.default import default_atelier
 
 Prepare = Callable[[int], Evaluation]
 """Returns the evaluation in the process of a number; it is a function that can be pickled."""
+
+Compute = Callable[[Evaluation, Path, Sequence[int], str], Generator[int]]
+"""Computes and stores chunks as `compute_here` does, wherever; yields the number of each."""
+
+
+def compute_in(processes: int) -> Compute:
+    """Return what computes chunks in so many processes."""
+    if processes == 1:
+        return compute_here
+
+    def compute(
+        evaluation: Evaluation, folder: Path, numbers: Sequence[int], identity: str
+    ) -> Generator[int]:
+        prepare = partial(prepare_in_process, evaluation.config)
+        return compute_in_processes(prepare, folder, numbers, identity, processes)
+
+    return compute
+
+
+def prepare_in_process(config: EvaluationConfig, place: int) -> Evaluation:
+    """Return the evaluation in one of several processes, which share out the GPUs."""
+    if torch.cuda.is_available() and config.device in ("auto", "cuda"):
+        device = f"cuda:{place % torch.cuda.device_count()}"
+        config = config.model_copy(update={"device": device})
+    return prepare_evaluation(config, default_atelier())
 
 
 def compute_here(

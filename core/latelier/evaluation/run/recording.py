@@ -3,17 +3,13 @@
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
-
-import torch
 
 from latelier.contracts.errors import InvalidInputError
-from latelier.evaluation.protocol.config import EvaluationConfig
 from latelier.evaluation.records.chunk import Unusable, chunk_path, read_header
 from latelier.evaluation.run.chunks import check_unusable
-from latelier.evaluation.run.evaluation import Evaluation, prepare_evaluation
+from latelier.evaluation.run.evaluation import Evaluation
 from latelier.evaluation.run.folder import CHUNKS, read_stored
-from latelier.evaluation.run.processes import compute_here, compute_in_processes
+from latelier.evaluation.run.processes import Compute, compute_here
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 
@@ -66,13 +62,13 @@ class Resources:
     """What computes an evaluation. It does not change the results.
 
     Attributes:
-        processes: how many compute chunks.
+        compute: computes and stores chunks: here, in processes, or on other machines.
         part: the chunks that are computed.
         track: shows progress.
         atelier: has the components; other processes have that of their own installation.
     """
 
-    processes: int = 1
+    compute: Compute = compute_here
     part: Part = Part()
     track: Track = track_nothing
     atelier: Atelier = field(default_factory=default_atelier)
@@ -112,22 +108,9 @@ def _compute(
 ) -> Generator[int]:
     """Compute chunks; yield the number of samples of each, and collect those that are unusable."""
     folder, identity = evaluation.config.out, evaluation.identity
-    if resources.processes == 1:
-        computed = compute_here(evaluation, folder, missing, identity)
-    else:
-        prepare = partial(prepare_in_process, evaluation.config)
-        count = resources.processes
-        computed = compute_in_processes(prepare, folder, missing, identity, count)
-    with closing(computed):  # which ends the processes at once, also after an error
+    computed = resources.compute(evaluation, folder, missing, identity)
+    with closing(computed):  # which ends other processes at once, also after an error
         for number in computed:
             unusable += read_header(chunk_path(folder / CHUNKS, number)).unusable
             check_unusable(evaluation, unusable)
             yield len(evaluation.indices(number))
-
-
-def prepare_in_process(config: EvaluationConfig, place: int) -> Evaluation:
-    """Return the evaluation in one of several processes, which share out the GPUs."""
-    if torch.cuda.is_available() and config.device in ("auto", "cuda"):
-        device = f"cuda:{place % torch.cuda.device_count()}"
-        config = config.model_copy(update={"device": device})
-    return prepare_evaluation(config, default_atelier())

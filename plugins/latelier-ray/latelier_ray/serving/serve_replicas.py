@@ -49,7 +49,7 @@ class ServeReplicas:
                 async for message in messages:
                     yield message
             finally:
-                messages.cancel()  # type: ignore[no-untyped-call]
+                messages.cancel()
 
     async def report(self, front: str) -> list[Report]:
         """Return a report of each replica that answers."""

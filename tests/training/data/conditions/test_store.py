@@ -93,7 +93,7 @@ def configure(tmp_path, first_stage):
 def write(file, workers=0):
     cache, features = open_caches("denoiser", file, default_atelier())
     assert features == []
-    return cache.write(CPU, workers, lambda results, _: results)
+    return cache.write(lambda jobs: cache.encode(jobs, CPU, workers), lambda results, _: results)
 
 
 def plan_of(config):

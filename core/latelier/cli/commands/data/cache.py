@@ -1,7 +1,8 @@
 """`latelier data cache`: encode the pictures and texts of a training once, before it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -10,6 +11,7 @@ import typer
 from latelier.cli.support.output import AsJson, show_fields, show_json, show_line
 
 if TYPE_CHECKING:
+    from latelier.training.data.cache.cache import Cache
     from latelier.training.data.cache.state import CacheState
 
 T = TypeVar("T")
@@ -72,17 +74,30 @@ def cache(
     else:
         placed, _ = resolve_device(device, "float32")
         count = _default_workers() if workers is None else workers
-        state = opened.write(placed, count, show_progress)
+        encode = partial(opened.encode, device=placed, workers=count)
+        state = opened.write(encode, show_progress)
         of_values = {each.name: each.write(placed, show_progress) for each in features}
+    show_states(opened, state, of_values, as_json=as_json)
+
+
+def show_states(
+    cache: "Cache", state: "CacheState", of_values: Mapping[str, "CacheState"], *, as_json: bool
+) -> None:
+    """Show what a cache holds; exit with 1 if it is not complete.
+
+    Args:
+        cache: the cache.
+        state: of its views.
+        of_values: of the values of conditioners, by their names.
+        as_json: whether to print JSON.
+    """
     if as_json:
         of_conditioners = {
             n: _to_json(each) for n, each in {**state.conditions, **of_values}.items()
         }
-        show_json(
-            {"folder": str(opened.folder), **_to_json(state), "conditioners": of_conditioners}
-        )
+        show_json({"folder": str(cache.folder), **_to_json(state), "conditioners": of_conditioners})
     else:
-        _show("folder", opened.folder, "views", state)
+        _show("folder", cache.folder, "views", state)
         for name, each in state.conditions.items():
             _show("conditioner", name, "views", each)
         for name, each in of_values.items():

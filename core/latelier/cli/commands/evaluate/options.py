@@ -66,9 +66,10 @@ def make_resources(processes: int, part: str = "1/1") -> "Resources":
     """Return what computes an evaluation, with progress on the standard error."""
     from latelier.cli.support.application import load_atelier
     from latelier.cli.support.progress import track_counts
+    from latelier.evaluation.run.processes import compute_in
     from latelier.evaluation.run.recording import Part, Resources
 
-    return Resources(processes, Part.parse(part), track_counts, load_atelier())
+    return Resources(compute_in(processes), Part.parse(part), track_counts, load_atelier())
 
 
 def choose_network(name: str | None, weights: str | None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`latelier evaluate run`: make pictures by a protocol, and measure them."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -40,40 +40,13 @@ def run(
 
     A run that was interrupted goes on with what its folder has.
     """
-    from latelier.evaluation.protocol.config import read_evaluation
+    from latelier.cli.commands.evaluate.protocol import read_protocol
     from latelier.evaluation.run.run import run_evaluation
 
-    given = {
-        "model": model,
-        "data.path": data,
-        "pictures": pictures,
-        "out": out,
-        "device": device,
-    }
-    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if data is not None:  # in place of the protocol's source; its size and captions stay
-        values |= {"data.dataset": None, "data.config": {}, "data.length": None, "data.root": None}
-    evaluation = read_evaluation(config, {**values, **_parse(changes or [])})
+    given = {"model": model, "pictures": pictures, "out": out, "device": device}
+    evaluation = read_protocol(config, given, data, changes or [])
     results = run_evaluation(evaluation, make_resources(processes, part))
     if results is None:
         typer.echo(f"part {part} is in {evaluation.out}: `latelier evaluate merge`", err=True)
     else:
         show_results(results, evaluation.out)
-
-
-def _parse(changes: list[str]) -> dict[str, Any]:
-    """Return the value of each field; values are YAML."""
-    import yaml
-
-    from latelier.contracts.errors import InvalidInputError
-
-    parsed = {}
-    for change in changes:
-        field, equals, value = change.partition("=")
-        if not equals or not field:
-            raise InvalidInputError(f"--set: expected FIELD=VALUE, got '{change}'")
-        try:
-            parsed[field] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise InvalidInputError(f"--set {field}: '{value}' cannot be read as YAML") from None
-    return parsed

@@ -1,6 +1,6 @@
 """A cache in the folder of a configuration: opened for training, written, and checked."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from latelier.training.data.source import SampleSource
 
 Progress = Callable[[Iterable[ViewResult], int], Iterable[ViewResult]]
 """Passes results on, of which it is given the number."""
+
+Encode = Callable[[Sequence[ViewJob]], Iterable[ViewResult]]
+"""Encodes and stores views as `Cache.encode` does, wherever."""
 
 
 class Cache:
@@ -91,8 +94,18 @@ class Cache:
             for place, source in enumerate(self._sources)
         ]
 
-    def write(self, device: torch.device, workers: int, progress: Progress) -> CacheState:
+    def encode(
+        self, jobs: Sequence[ViewJob], device: torch.device, workers: int
+    ) -> Iterator[ViewResult]:
+        """Encode views and store them; yield each once it is stored. See `write_views`."""
+        return write_views(self._stores, jobs, self._sources, self._config, device, workers)
+
+    def write(self, encode: Encode, progress: Progress) -> CacheState:
         """Add what the cache lacks. A killed process is continued by the next call.
+
+        Args:
+            encode: encodes and stores views, such as `encode` in this process.
+            progress: passes results on.
 
         Raises:
             DataError: the folder holds the cache of another first stage or conditioner, or a
@@ -106,7 +119,7 @@ class Cache:
         if hashes.changed:
             hashes.save(self.folder)
         jobs = self._list_missing(plan)
-        results = write_views(self._stores, jobs, self._sources, self._config, device, workers)
+        results = encode(jobs)
         written = [0 for _ in self._stores]
         known: list[dict[str, str]] = [{} for _ in self._stores]
         for result in progress(results, sum(len(job.keys) for job in jobs)):

@@ -1,0 +1,1 @@
+"""Caches of trainings by many workers."""
