@@ -44,7 +44,7 @@ class Cache:
         first_stage: Component,
         first_stage_source: str,
         conditions: Mapping[str, Store],
-        read: Collection[str],
+        read: Collection[str] | None,
     ) -> None:
         """Create the cache; nothing is read or written.
 
@@ -55,7 +55,7 @@ class Cache:
             first_stage: encodes pictures.
             first_stage_source: where the first stage was read from, for messages.
             conditions: stores of the outputs of conditioners for each view, by their names.
-            read: fields of samples that conditioners read, as their outputs are not stored.
+            read: fields of samples that conditioners read, as their outputs are not stored; None: any.
         """
         assert config.cache is not None
         self._settings: CacheConfig = config.cache

@@ -51,7 +51,7 @@ class CachedSource:
         latents: StoredViews,
         unusable: Mapping[int, str],
         conditions: Mapping[str, StoredViews],
-        read: Collection[str],
+        read: Collection[str] | None,
     ) -> None:
         """Create the source.
 
@@ -60,7 +60,7 @@ class CachedSource:
             latents: of the views.
             unusable: reason for each sample that cannot be used, by number.
             conditions: outputs of conditioners for the views, by their names.
-            read: fields that conditioners read, as their outputs are not stored.
+            read: fields that conditioners read, as their outputs are not stored; None: any.
         """
         self.name = source.name
         self.length = source.length
@@ -116,7 +116,7 @@ class CachedSource:
 
     def check_fields(self, fields: Mapping[str, int | None], /) -> None:
         """Check that all samples have some fields; none has a picture."""
-        if "image" in fields and "image" in self._read:
+        if "image" in fields and self._is_read("image"):
             raise InvalidConfigError(
                 "data.cache: a conditioner reads the picture itself ('image'), which samples of a "
                 "cache do not have; name the conditioner in data.cache.conditioners, or leave it "
@@ -147,4 +147,7 @@ class CachedSource:
     def _list_references(self, number: int) -> dict[str, Any]:
         """Return the references of a scene, which are drawn again, if training reads them."""
         assert isinstance(self._source, SceneSource)
-        return self._source.list_references(number) if "references" in self._read else {}
+        return self._source.list_references(number) if self._is_read("references") else {}
+
+    def _is_read(self, field: str) -> bool:
+        return self._read is None or field in self._read

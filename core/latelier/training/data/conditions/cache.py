@@ -50,4 +50,6 @@ def make_cache(
     }
     read = {field for name, field in frozen.sources.items() if name not in conditions}
     buckets = assign_buckets(sources, data)
-    return Cache(data, sources, buckets, first_stage, origin, conditions, read)
+    return Cache(
+        data, sources, buckets, first_stage, origin, conditions, read if frozen.sources else None
+    )
