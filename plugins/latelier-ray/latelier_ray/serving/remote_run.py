@@ -29,7 +29,7 @@ MAX_REPLICAS = 3
 """Replicas that may die with a request before it ends with an error."""
 
 MAX_PAUSE = 1.0
-"""Most seconds before an accepted request is sent again to replicas that were all full."""
+"""Most seconds before a request is sent again: its replica has died, or all were full."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +72,7 @@ class RemoteRun:
         self._replicas = replicas
         self._expires = time.monotonic() + order.deadline
         self._progress = RunProgress(position=0)
+        self._is_on_replica = False
         self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._accepted: asyncio.Future[RunCost] = loop.create_future()
@@ -127,11 +128,15 @@ class RemoteRun:
         """Send the order to replicas until it has ended on one."""
         try:
             async with asyncio.timeout_at(_loop_time(self._expires)):
-                for _ in range(MAX_REPLICAS):
+                deaths = 0
+                while deaths < MAX_REPLICAS:
+                    self._is_on_replica = False
                     try:
                         return await self._run_on_one()
-                    except ReplicaLostError:
+                    except ReplicaLostError:  # one that had not begun may only be out of reach
+                        deaths += self._is_on_replica
                         self._progress = RunProgress(position=0)
+                        await asyncio.sleep(MAX_PAUSE)
             self._end(EngineError(f"{MAX_REPLICAS} replicas have died with the job"))
         except TimeoutError:
             seconds = self._order.deadline
@@ -156,6 +161,7 @@ class RemoteRun:
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Accepted):
+            self._is_on_replica = True
             if not self._accepted.done():
                 self._accepted.set_result(message.cost)
         elif isinstance(message, Finished):

@@ -119,7 +119,8 @@ def test_two_replicas_of_which_one_is_killed_under_load(tmp_path):
                 for _ in range(8)
             ]
             os.kill(replicas[0], signal.SIGKILL)
-            assert [each.result()[0] for each in answers] == [200] * 24
+            refused = [each.result() for each in answers if each.result()[0] != 200]
+            assert not refused
         for job in jobs:
             while (state := call(port, f"/api/jobs/{job['id']}")[1]["state"]) in (
                 "queued",
