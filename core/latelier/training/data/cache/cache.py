@@ -55,7 +55,8 @@ class Cache:
             first_stage: encodes pictures.
             first_stage_source: where the first stage was read from, for messages.
             conditions: stores of the outputs of conditioners for each view, by their names.
-            read: fields of samples that conditioners read, as their outputs are not stored; None: any.
+            read: fields of samples that conditioners read, their outputs not being stored; None:
+                any.
         """
         assert config.cache is not None
         self._settings: CacheConfig = config.cache
