@@ -25,10 +25,10 @@ def read_protocol(
         InvalidInputError: a change cannot be read.
         InvalidConfigError: the file is missing or not YAML, or a field is invalid.
     """
-    values = {name: value for name, value in given.items() if value is not None}
+    values: dict[str, Any] = {k: value for k, value in given.items() if value is not None}
     if data is not None:  # in place of the protocol's source; its size and captions stay
-        without = {"data.dataset": None, "data.config": {}, "data.length": None, "data.root": None}
-        values |= {"data.path": data, **without}
+        values |= {"data.path": data, "data.config": {}}
+        values |= dict.fromkeys(("data.dataset", "data.length", "data.root"))
     return read_evaluation(path, {**values, **_parse(changes)})
 
 

@@ -129,7 +129,9 @@ def _count_faults(drawn: _Arrangements, wishes: Wishes) -> Floats:
     for k, place in wishes.places.items():
         if k < drawn.centres.shape[1]:
             faults += ~_is_at(drawn, k, place)
-    related = {frozenset((a, b)): (a, relation, b) for a, relation, b in wishes.relations}
+    related: dict[frozenset[int], tuple[int, Relation | None, int]] = {
+        frozenset((a, b)): (a, relation, b) for a, relation, b in wishes.relations
+    }
     for a in range(drawn.centres.shape[1]):
         for b in range(a):
             subject, relation, other = related.get(frozenset((a, b)), (a, None, b))
