@@ -176,14 +176,15 @@ class WorkerPool(Generic[T]):
 
     def _receive(self, reference: Any) -> Iterator[Any]:
         import ray
+        from ray.exceptions import RayError, RayTaskError
 
         worker = next(each for each in self._workers if reference in _references(each))
         try:
             result = ray.get(reference)
-        except ray.exceptions.RayTaskError as error:
+        except RayTaskError as error:
             error.cause.add_note(str(error))  # the traceback there
             raise error.cause from None
-        except ray.exceptions.RayError as error:
+        except RayError as error:
             self._replace(worker, error)
             return
         if reference == worker.ready:
