@@ -51,6 +51,7 @@ def test_a_guess_is_by_tag_then_by_spelling():
     assert DATABASE.guess("Pet") == Guess(1, "tag")
     assert DATABASE.guess("hous") == Guess(5, "spelling")
     assert DATABASE.guess("hosue") == Guess(5, "spelling")
+    assert DATABASE.guess("thouse") is None  # another word, not a misspelt one
     assert DATABASE.guess("xyzzy") is None
     assert DATABASE.guess("") is None
 

@@ -61,7 +61,10 @@ class PictureDatabase:
         words = phrase(word[:_MAX_COMPARED])
         if words in self._tags:
             return Guess(self._tags[words], "tag")
-        near = get_close_matches(" ".join(words), self._spelling, n=1, cutoff=_MIN_SIMILARITY)
+        wanted = " ".join(words)
+        # people rarely misspell a first letter: an "igloo" is no "loo"
+        alike = [each for each in self._spelling if each[:1] == wanted[:1]]
+        near = get_close_matches(wanted, alike, n=1, cutoff=_MIN_SIMILARITY)
         return Guess(self._spelling[near[0]], "spelling") if near else None
 
     def nearest(self, word: str, /) -> list[str]:
