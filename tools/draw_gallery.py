@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +29,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gallery-") as folder:
         draw(Path(folder))
         PICTURES.mkdir(parents=True, exist_ok=True)
-        for name in _PICTURE.findall(PAGE.read_text(encoding="utf-8")):
+        for name in list_pictures():
             shutil.copyfile(Path(folder) / name, PICTURES / name)
+
+
+def list_pictures() -> list[str]:
+    """Return the names of the pictures that the page shows."""
+    return _PICTURE.findall(PAGE.read_text(encoding="utf-8"))
 
 
 def draw(folder: Path, options: Sequence[str] = ()) -> None:
@@ -52,7 +58,10 @@ def draw(folder: Path, options: Sequence[str] = ()) -> None:
                 continue
             for line in block.splitlines():
                 print(line, flush=True)
-                subprocess.run([*shlex.split(line), *options], check=True)
+                program, *arguments = shlex.split(line)
+                assert program == "latelier"
+                command = [sys.executable, "-m", "latelier", *arguments, *options]
+                subprocess.run(command, check=True)
     finally:
         os.chdir(before)
 

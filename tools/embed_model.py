@@ -28,7 +28,7 @@ def main() -> None:
 
     card = yaml.safe_load(arguments.card.read_text(encoding="utf-8"))
     pipeline = latelier.load(arguments.pipeline, device="cpu", dtype="float32")
-    half = replace(pipeline.to(dtype="float16"), description=card.pop("description"), card=card)
+    half = replace(pipeline.converted("float16"), description=card.pop("description"), card=card)
     folder = MODELS / arguments.name
     shutil.rmtree(folder, ignore_errors=True)
     half.save(folder)

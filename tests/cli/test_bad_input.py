@@ -322,9 +322,9 @@ def test_a_damaged_model_is_an_error(cli, tiny_model, tmp_path, case):
     [
         ["generate", "a", "--init-image", "FILE"],
         ["generate", "a", "--init-image", "picture.png", "--mask", "FILE"],
-        ["generate", "a", "--condition", "class_label=@FILE"],
-        ["generate", "a", "--condition", "class_label=@FILE.json"],
-        ["generate", "a", "--condition", "class_label=@FILE.npy"],
+        ["generate", "a", "--model", "emoji-scenes", "--condition", "class_label=@FILE"],
+        ["generate", "a", "--model", "emoji-scenes", "--condition", "class_label=@FILE.json"],
+        ["generate", "a", "--model", "emoji-scenes", "--condition", "class_label=@FILE.npy"],
         ["generate", "a", "--schedule", "@FILE"],
         ["generate", "a", "--adapter", "./FILE"],
         ["generate", "a", "-o", "FILE"],

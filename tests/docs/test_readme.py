@@ -58,14 +58,14 @@ def test_the_first_block_prints_the_documented_output(generated):
 
 def test_a_stream_has_a_picture_for_each_step(generated):
     steps = generated["pipe"].defaults.steps
-    assert generated["lines"][1:] == [f"{k} of {steps} (64, 64)" for k in range(1, steps + 1)]
+    assert generated["lines"][1:] == [f"{k} of {steps} (128, 128)" for k in range(1, steps + 1)]
 
 
 def test_the_sampler_is_the_built_in_euler(generated):
-    assert generated["images"].shape == (1, 3, 64, 64)
+    assert generated["images"].shape == (1, 3, 128, 128)
     denoise, grid = generated["denoise"], generated["sigmas"]
     x = generated["pipe"].process.initial(
-        torch.randn(1, 6, 16, 16, generator=torch.Generator().manual_seed(0)), grid.sigmas[0]
+        torch.randn(1, 16, 16, 16, generator=torch.Generator().manual_seed(0)), grid.sigmas[0]
     )
     *_, found = generated["euler"](denoise, x, grid)
     *_, expected = latelier.samplers.get("euler")(denoise, x, grid)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import latelier
 from latelier.data.emoji_scenes import vocabulary
@@ -18,13 +19,19 @@ def pipe():
     return latelier.load("emoji-scenes")
 
 
+@pytest.fixture(scope="module")
+def scenes():
+    return latelier.load("scenes")
+
+
 def test_the_embedded_models_stay_small():
-    sizes = {
-        name: sum(path.stat().st_size for path in folder.iterdir())
+    files = {
+        name: [path.stat().st_size for path in folder.iterdir()]
         for name, folder in list_embedded().items()
     }
-    assert set(sizes) == {"emoji-scenes"}
-    assert max(sizes.values()) <= 16 * 2**20
+    assert list(files) == ["scenes", "emoji-scenes"]
+    assert max(sum(sizes) for sizes in files.values()) <= 40 * 2**20
+    assert max(max(sizes) for sizes in files.values()) <= 16 * 2**20
 
 
 def test_the_default_size_is_the_trained_size(pipe):
@@ -76,3 +83,31 @@ def test_a_picture_is_replayed_to_the_same_bits(pipe, tmp_path: Path):
     path = tmp_path / "cat.png"
     pipe.generate(prompt="a cat", seed=3, steps=3)[0].save(path)
     assert replay(path).verdict == "identical"
+
+
+def test_scenes_draws_what_a_prompt_mentions(scenes, tmp_path: Path):
+    [picture] = scenes.generate(
+        prompt="two dogs to the left of an owl in a meadow", seed=7, steps=4
+    )
+    assert picture.image.size == (128, 128)
+    drew = picture.provenance["drew"]
+    assert [each["name"] for each in drew] == ["dog", "dog", "owl"]
+    assert max(each["box"][2] for each in drew[:2]) <= drew[2]["box"][0]
+    picture.save(tmp_path / "dogs.png")
+    assert replay(tmp_path / "dogs.png").verdict == "identical"
+
+
+def test_scenes_paints_the_background_that_a_prompt_names(scenes):
+    prompts = [f"a cat on a {color} background" for color in ("red", "green", "blue")]
+    pictures = scenes.generate(prompt=prompts, seed=7)
+    corners = [picture.image.getpixel((2, 2)) for picture in pictures]
+    assert [max(range(3), key=corner.__getitem__) for corner in corners] == [0, 1, 2]
+
+
+def test_scenes_shows_a_drawing_of_ones_own_where_it_is_placed(scenes):
+    reference = {"pictures": [Image.new("RGBA", (8, 8), "red")], "boxes": [[0.2, 0.3, 0.6, 0.9]]}
+    [picture] = scenes.generate(prompt="#1 on a blue background", reference=reference, seed=7)
+    red, _, blue = picture.image.resize((10, 10)).getpixel((4, 5))
+    assert red > 180 > 100 > blue
+    red, _, blue = picture.image.resize((10, 10)).getpixel((8, 2))
+    assert blue > red

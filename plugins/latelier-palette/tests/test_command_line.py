@@ -38,7 +38,8 @@ def test_a_picture_is_generated_with_it(form, tmp_path):
     Image.new("RGB", (8, 8), "#1d3557").save(tmp_path / "navy.png")
     value = {"colours": '["#1d3557", "#e63946"]', "picture": str(tmp_path / "navy.png")}[form]
     path = tmp_path / "cat.png"
-    options = ["--adapter", "palette", "--condition", f"palette={value}", "--steps", "2"]
+    options = ["--model", "emoji-scenes", "--adapter", "palette", "--steps", "2"]
+    options += ["--condition", f"palette={value}"]
     assert run("generate", "a cat", *options, "--seed", "7", "-o", str(path)).strip() == str(path)
     with Image.open(path) as picture:
         assert picture.size == (64, 64)

@@ -48,9 +48,9 @@ def test_the_help_names_options_and_not_fields(help_texts):
 def test_the_help_shows_bounds_and_defaults(help_texts):
     assert "[0<=x<=0.9]" in help_texts["--overlap"]
     assert "[0<x<=1]" in help_texts["--strength"]
-    assert "Default: the model's, 20 for emoji-scenes." in help_texts["--steps"]
-    assert "Default: the model's, cfg:scale=3.0 for emoji-scenes." in help_texts["--guidance"]
-    assert "64x64 for emoji-scenes" in help_texts["--size"]
+    assert "Default: the model's, 20 for scenes." in help_texts["--steps"]
+    assert "Default: the model's, cfg:scale=2.0 for scenes." in help_texts["--guidance"]
+    assert "128x128 for scenes" in help_texts["--size"]
     assert help_texts["--noise"].startswith("--noise independent|brownian")
 
 

@@ -25,16 +25,18 @@ def model(tiny, tmp_path):
 
 
 def test_embedded_models_are_listed():
-    (info, *_) = latelier.list_models()
-    assert (info.name, info.size) == ("emoji-scenes", (64, 64))
-    assert info.inputs == ("prompt", "class_label")
+    (info, small, *_) = latelier.list_models()
+    assert (info.name, info.size) == ("scenes", (128, 128))
+    assert info.inputs == ("prompt", "reference", "layout", "semantic_map", "low_resolution")
+    assert (small.name, small.size) == ("emoji-scenes", (64, 64))
+    assert small.inputs == ("prompt", "class_label")
     assert info.description
 
 
 def test_models_in_folders_are_listed_and_can_be_loaded(model, built_ins):
     (model.parent / "no-model").mkdir()
     for folder in (model, model.parent, str(model.parent)):
-        (info,) = latelier.list_models(folder)[1:]
+        (info,) = latelier.list_models(folder)[2:]
         assert (info.name, info.folder.name) == (str(model), "tiny")
         assert info.inputs == ("prompt", "label")
     assert latelier.load(info.name, "cpu", atelier=built_ins).inputs.keys() == {"prompt", "label"}
@@ -47,20 +49,20 @@ def test_models_in_the_cache_of_the_hub_are_listed(model, cache):
     for revision in ("b0b", "a1a"):
         (repository / "snapshots").mkdir(exist_ok=True)
         (repository / "snapshots" / revision).symlink_to(model)
-    names = [info.name for info in latelier.list_models()[1:]]
+    names = [info.name for info in latelier.list_models()[2:]]
     assert names == ["somebody/tiny@a1a", "somebody/tiny"]
 
 
 def test_a_model_with_missing_files_is_not_listed(model):
     (model / "denoiser.safetensors").unlink()
-    assert len(latelier.list_models(model)) == 1
+    assert len(latelier.list_models(model)) == 2
 
 
 def test_a_damaged_model_is_skipped_with_a_warning(model, caplog):
     manifest = json.loads((model / "latelier.json").read_text())
     (model / "latelier.json").write_text(json.dumps({**manifest, "format": 99}))
     with caplog.at_level(logging.WARNING):
-        assert len(latelier.list_models(model)) == 1
+        assert len(latelier.list_models(model)) == 2
     assert "latelier.json" in caplog.text
 
 

@@ -10,8 +10,11 @@ from latelier.contracts.messages import suggestion
 from latelier.io.user_folders import expand_home
 from latelier.pipeline.storage.manifest_header import MANIFEST, read_manifest_header
 
-DEFAULT_MODEL = "emoji-scenes"
+DEFAULT_MODEL = "scenes"
 """The embedded model that serves where none is named."""
+
+DEFAULT_FIRST_STAGE = "emoji-scenes"
+"""The embedded model whose first stage a training takes that names none."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class Source:
 
 
 def list_embedded() -> dict[str, Path]:
-    """Return the models that ship in the package, by name."""
+    """Return the models that ship in the package, by name, the default one first."""
     root = Path(str(files("latelier"))) / "models"
-    return {path.parent.name: path.parent for path in sorted(root.glob(f"*/{MANIFEST}"))}
+    folders = {path.parent.name: path.parent for path in root.glob(f"*/{MANIFEST}")}
+    return dict(sorted(folders.items(), key=lambda each: (each[0] != DEFAULT_MODEL, each[0])))
 
 
 def find(name: str) -> Source:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from latelier.contracts.frozen import Frozen
-from latelier.pipeline.storage.sources import DEFAULT_MODEL
+from latelier.pipeline.storage.sources import DEFAULT_FIRST_STAGE
 from latelier.training.configs.components import ComponentChoice
 from latelier.training.configs.loss import LossConfig
 from latelier.training.configs.noise import NoiseConfig
@@ -139,7 +139,7 @@ class DenoiserTraining(PredictionTraining):
     def locate_first_stage(self) -> tuple[str, str]:
         if self.first_stage is None and self.start_from is not None:
             return "start_from", self.start_from
-        return "first_stage", self.first_stage or DEFAULT_MODEL
+        return "first_stage", self.first_stage or DEFAULT_FIRST_STAGE
 
     @model_validator(mode="after")
     def _check_start(self) -> "DenoiserTraining":

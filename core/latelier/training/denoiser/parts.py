@@ -16,7 +16,7 @@ from latelier.kernel.atelier import Atelier
 from latelier.nn.module import to_module_dict
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.pipeline import Pipeline
-from latelier.pipeline.storage.sources import DEFAULT_MODEL
+from latelier.pipeline.storage.sources import DEFAULT_FIRST_STAGE
 from latelier.training.components import load_base_model, load_first_stage
 from latelier.training.conditioning import check_sources
 from latelier.training.configs.components import InputSource
@@ -141,7 +141,7 @@ def _resolve_first_stage(
 ) -> Component:
     if config.first_stage is None and start is not None:
         return start.first_stage_component
-    return load_first_stage("first_stage", config.first_stage or DEFAULT_MODEL, atelier)
+    return load_first_stage("first_stage", config.first_stage or DEFAULT_FIRST_STAGE, atelier)
 
 
 def _resolve_denoiser(
@@ -211,7 +211,8 @@ def _check_parts(
         if config.first_stage is not None or config.start_from is not None:
             raise
         raise CompatibilityError(
-            f"{error}. The first stage is that of '{DEFAULT_MODEL}', since 'first_stage' names none"
+            f"{error}. The first stage is that of '{DEFAULT_FIRST_STAGE}', since 'first_stage' "
+            "names none"
         ) from None
 
 
