@@ -13,6 +13,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -136,7 +137,7 @@ def measure_latents(
     sources = open_training_sources(data, ())
     component = with_fixed_weights(new_component("first_stage", name, config, default_atelier()))
     opened = make_cache(data, sources, component, name, NO_CONDITIONS, "32-true")
-    opened.write(torch.device("cpu"), 0, pass_on)
+    opened.write(partial(opened.encode, device=torch.device("cpu"), workers=0), pass_on)
     (cached,) = opened.open()
     for number in range(cached.length or 0):
         for view in range(VIEWS):
@@ -190,7 +191,7 @@ def measure_conditions(folder: Path) -> dict[str, dict[str, list[float]]]:
     frozen = FrozenConditions(components, "conditions", fields)
     sources = open_training_sources(data, ())
     opened = make_cache(data, sources, first_stage, "conditions", frozen, "32-true")
-    opened.write(torch.device("cpu"), 0, pass_on)
+    opened.write(partial(opened.encode, device=torch.device("cpu"), workers=0), pass_on)
     (cached,) = opened.open()
     values: dict[str, dict[str, list[float]]] = {name: {} for name in names}
     for number in range(cached.length or 0):
