@@ -15,6 +15,7 @@ from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.images.references import visible_box
 from latelier.contracts.inputs import Box
 from latelier_conditioners.collage.inputs import Collage, CollageConfig
+from latelier_conditioners.common.references import check_references, put_over_grey
 from latelier_conditioners.common.spatial import (
     encode_images,
     place_of_first_stage,
@@ -46,7 +47,10 @@ class CollageConditioner(Conditioner[CollageConfig]):
                 place of a picture.
         """
         for value in inputs:
-            self._check(value)
+            check_references(value.pictures, self.config.max_references)
+            if value.boxes is None:
+                count = len(value.pictures)
+                raise InvalidInputError(f"expected a box for each of {count} pictures, got none")
         collages = [np.asarray(_compose(value, geometry.size)) for value in inputs]
         return {"collage": torch.tensor(np.stack(collages)).permute(0, 3, 1, 2).contiguous()}
 
@@ -57,11 +61,8 @@ class CollageConditioner(Conditioner[CollageConfig]):
             CompatibilityError: `geometry` has no first stage, or one with other latent channels.
         """
         _, dtype = place_of_first_stage(geometry)
-        premultiplied = batch["collage"].to(dtype) / 255
-        colours, alpha = premultiplied[:, :3], premultiplied[:, 3:]
-        # over the grey 0 in [-1, 1]: 2 * (colours + (1 - alpha) / 2) - 1
-        channels = self.config.latent_channels
-        latents = encode_images(2 * colours - alpha, geometry, channels, "collages")
+        images, alpha = put_over_grey(batch["collage"].to(dtype) / 255)
+        latents = encode_images(images, geometry, self.config.latent_channels, "collages")
         shares = adaptive_avg_pool2d(alpha, (latents.shape[2], latents.shape[3]))
         return ConditionPart(spatial=torch.cat([latents * (shares > 0), shares], dim=1))
 
@@ -70,18 +71,6 @@ class CollageConditioner(Conditioner[CollageConfig]):
         _, dtype = place_of_first_stage(geometry)
         zeros = zero_map(rows, self.config.latent_channels + 1, geometry)
         return ConditionPart(spatial=zeros.to(dtype))
-
-    def _check(self, value: Collage) -> None:
-        count, most = len(value.pictures), self.config.max_references
-        if count > most:
-            raise InvalidInputError(f"there are {count} reference pictures, but at most {most} fit")
-        name = next((each for each in value.pictures if isinstance(each, str | int)), None)
-        if name is not None:
-            raise InvalidInputError(
-                f"expected a picture, got {name!r}: this model has no database of pictures"
-            )
-        if value.boxes is None:
-            raise InvalidInputError(f"expected a box for each of {count} pictures, got none")
 
 
 def _compose(value: Collage, size: tuple[int, int]) -> PIL.Image.Image:

@@ -2,13 +2,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from latelier.contracts.bounds import Width
 from latelier.contracts.configs import OutputSpec, SpatialConfig
-from latelier.contracts.frozen import Frozen
-from latelier.contracts.images.references import Reference
 from latelier.contracts.inputs import Box
+from latelier_conditioners.references.inputs import References
 
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 
@@ -31,21 +30,12 @@ class CollageConfig(SpatialConfig):
         return schema
 
 
-def _to_list(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-class Collage(Frozen):
+class Collage(References):
     """Pictures of the objects to draw, and their places.
 
     They are in the order of their slots "#1", "#2" ...
     """
 
-    pictures: Annotated[tuple[Reference, ...], BeforeValidator(_to_list)] = Field(
-        min_length=1,
-        description="pictures of the objects to draw, as files, images or data URIs, or their "
-        "names or numbers in the database of the model",
-    )
     boxes: tuple[Box, ...] | None = Field(
         default=None,
         description="place of each picture; without boxes the words of the prompt and the seed "

@@ -13,8 +13,9 @@ from torch.nn.functional import adaptive_avg_pool2d, pixel_unshuffle
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.images.references import visible_box
+from latelier_conditioners.common.references import check_references, put_over_grey
 from latelier_conditioners.common.spatial import encode_images, place_of_first_stage
 from latelier_conditioners.references.inputs import PLACE_WIDTH, References, ReferencesConfig
 
@@ -44,7 +45,7 @@ class ReferencesConditioner(Conditioner[ReferencesConfig]):
             InvalidInputError: there are too many pictures, or a name in place of one.
         """
         for value in inputs:
-            self._check(value)
+            check_references(value.pictures, self.config.max_references)
         count = max((len(value.pictures) for value in inputs), default=1)
         size = self.config.size
         pictures = torch.zeros(len(inputs), count, 4, size, size, dtype=torch.uint8)
@@ -82,10 +83,8 @@ class ReferencesConditioner(Conditioner[ReferencesConfig]):
     def _tokens(self, pictures: Tensor, geometry: PictureGeometry) -> Tensor:
         """Return the tokens (R, N, width - K) of pictures (R, 4, S, S), without their slots."""
         _, dtype = place_of_first_stage(geometry)
-        premultiplied = pictures.to(dtype) / 255
-        colours, alpha = premultiplied[:, :3], premultiplied[:, 3:]
-        # over the grey 0 in [-1, 1]: 2 * (colours + (1 - alpha) / 2) - 1
-        latents = self._encode(2 * colours - alpha, geometry)
+        images, alpha = put_over_grey(pictures.to(dtype) / 255)
+        latents = self._encode(images, geometry)
         cells = adaptive_avg_pool2d(alpha, (latents.shape[2], latents.shape[3]))
         patches = pixel_unshuffle(torch.cat([latents, cells], dim=1), self.config.patch)
         places = _encode_places(*patches.shape[2:]).to(patches)
@@ -101,16 +100,6 @@ class ReferencesConditioner(Conditioner[ReferencesConfig]):
                 f"that are multiples of patch={self.config.patch}"
             )
         return latents
-
-    def _check(self, value: References) -> None:
-        count, most = len(value.pictures), self.config.max_references
-        if count > most:
-            raise InvalidInputError(f"there are {count} reference pictures, but at most {most} fit")
-        name = next((each for each in value.pictures if isinstance(each, str | int)), None)
-        if name is not None:
-            raise InvalidInputError(
-                f"expected a picture, got {name!r}: this model has no database of pictures"
-            )
 
 
 def _centre(picture: PIL.Image.Image, size: int) -> PIL.Image.Image:

@@ -153,6 +153,11 @@ class ConditionerConfig(Frozen):
         """
         return None
 
+    @property
+    def is_shown_references(self) -> bool:
+        """Whether the conditioner takes reference pictures, at places or not."""
+        return self.reference_role in ("pictures", "placed_pictures")
+
     def input_schema(self, schema: dict[str, Any], /) -> dict[str, Any]:
         """Return the JSON schema of the conditioner's `Input` for this model.
 

@@ -53,7 +53,7 @@ def reference_input(header: "ManifestHeader", atelier: "Atelier") -> str | None:
             config = _config_of(header.conditioner_of(public), atelier)
         except (KeyError, IndexError):
             continue
-        if config is not None and config.reference_role in ("pictures", "placed_pictures"):
+        if config is not None and config.is_shown_references:
             return public
     return None
 

@@ -16,8 +16,10 @@ _ENDLESS = 2**62
 """Length of scenes that never repeat."""
 
 _FIELDS = ("image", "prompt", "class_label", "layout", "semantic_map", "index")
-_REFERENCES = ("references", "collage")
-_SLOT_FIELDS = (*_FIELDS, *_REFERENCES)
+REFERENCE_FIELDS = ("references", "collage")
+"""Fields that scenes have with slots alone, and that a cache does not store."""
+
+_SLOT_FIELDS = (*_FIELDS, *REFERENCE_FIELDS)
 _DESCRIBED = ("prompt", "class_label", "references")
 
 
@@ -84,7 +86,7 @@ class SceneSource:
         if config.slots:
             labels["layout"] = config.objects[1]
         for field, number in fields.items():
-            if field in _REFERENCES and not config.slots:
+            if field in REFERENCE_FIELDS and not config.slots:
                 raise InvalidConfigError(
                     f"the built-in scenes have no {field} without slots; set slots: true in their "
                     "config"

@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from latelier.contracts.images.reading import to_data_uri
 from latelier.contracts.inputs import Box
 
+POSES = {"boxes": "box", "turns": "turn", "mirrored": "mirrored"}
+"""Field of an input of placed pictures -> what it is of one of them."""
+
 
 @dataclass(frozen=True, eq=False)
 class DrawnReference:
@@ -34,10 +37,14 @@ class DrawnReference:
         """Return the name, a hash by which a replay recognizes the picture, and its pose."""
         head = f"{self.picture.mode}:{self.picture.width}x{self.picture.height}:".encode()
         digest = hashlib.sha256(head + self.picture.tobytes()).hexdigest()
+        return {"name": self.name, "sha256": digest, **self.pose}
+
+    @property
+    def pose(self) -> dict[str, Any]:
+        """What is known of box, turn and mirroring, as JSON values."""
         box = None if self.box is None else list(self.box.model_dump().values())
         pose = {"box": box, "turn": self.turn, "mirrored": self.mirrored}
-        known = {name: value for name, value in pose.items() if value is not None}
-        return {"name": self.name, "sha256": digest, **known}
+        return {name: value for name, value in pose.items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +86,7 @@ class Lookup:
 
 def add_poses(references: Sequence[DrawnReference], value: Any) -> tuple[DrawnReference, ...]:
     """Return references with the poses that an input of placed pictures has."""
-    names = {"boxes": "box", "turns": "turn", "mirrored": "mirrored"}
-    given = {one: getattr(value, all_, None) for all_, one in names.items()}
+    given = {one: getattr(value, all_, None) for all_, one in POSES.items()}
     return tuple(
         replace(each, **{name: values[k] for name, values in given.items() if values is not None})
         for k, each in enumerate(references)
@@ -90,11 +96,9 @@ def add_poses(references: Sequence[DrawnReference], value: Any) -> tuple[DrawnRe
 def _to_input(references: Sequence[DrawnReference]) -> Any:
     """Return the references of a row as a JSON value of the public input."""
     pictures = [each.name or to_data_uri(each.picture) for each in references]
-    poses = [each.to_json() for each in references]
-    names = {"box": "boxes", "turn": "turns", "mirrored": "mirrored"}
     given = {
-        all_: [pose[one] for pose in poses]
-        for one, all_ in names.items()
-        if poses and one in poses[0]
+        all_: [each.pose[one] for each in references]
+        for all_, one in POSES.items()
+        if references and one in references[0].pose
     }
     return {"pictures": pictures, **given} if given else pictures or None

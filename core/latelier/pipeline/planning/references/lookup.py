@@ -18,6 +18,7 @@ from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.databases import open_database
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.references.drawn import (
+    POSES,
     DrawnReference,
     Lookup,
     add_poses,
@@ -29,8 +30,6 @@ from latelier.pipeline.request import Request
 
 _NO_ENTRY = -1
 """Stands for the entry of a label that the database does not have."""
-
-_UPRIGHT: Mapping[str, Any] = {}
 
 Row = dict[str, Any]
 """Conditioner -> its input, or None."""
@@ -156,8 +155,7 @@ class _RowLookup:
         if self.parts.conditioners[self.pictures].config.reference_role != "placed_pictures":
             return {}
         given = row[self.pictures]
-        fields = ("boxes", "turns", "mirrored")
-        pose = {} if given is None else {each: getattr(given, each) for each in fields}
+        pose = {} if given is None else {each: getattr(given, each) for each in POSES}
         for name, values in pose.items():
             if values is not None and len(values) != count:
                 reason = f"it has {len(values)} {name}, and there are {count} references"
@@ -231,10 +229,10 @@ class _RowLookup:
         with guard_plugin(f"the database '{self.names.source}'"):
             picture = database.picture(shown)
         return DrawnReference(
-            database.entries[shown].name, self._read_pictures([picture]).pictures[0]
+            database.entries[shown].name, self._read_pictures([picture], {}).pictures[0]
         )
 
-    def _read_pictures(self, pictures: Sequence[Any], pose: Mapping[str, Any] = _UPRIGHT) -> Any:
+    def _read_pictures(self, pictures: Sequence[Any], pose: Mapping[str, Any]) -> Any:
         model = self.parts.conditioners[self.pictures].Input
         fields = {"pictures": list(pictures), **pose}
         return read_input(model, fields, self.public(self.pictures))
@@ -245,8 +243,8 @@ class _RowLookup:
 
 def find_pictures(parts: PipelineParts) -> str | None:
     """Return the name of the conditioner of references; None for a model without."""
-    roles = ("pictures", "placed_pictures")
-    return next((name for role in roles for name in _with_role(parts, role)), None)
+    found = (name for name, each in parts.conditioners.items() if each.config.is_shown_references)
+    return next(found, None)
 
 
 def _with_role(parts: PipelineParts, role: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ A request names places by boxes or a layout. Where it does not, the words of its
 of each picture decide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,9 @@ from latelier.contracts.inputs import Box
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.editing.init_image import InitImage
 from latelier.pipeline.parts import PipelineParts
-from latelier.pipeline.planning.arrangement.boxes import WHOLE, arrange
-from latelier.pipeline.planning.arrangement.poses import choose_turns, turned_aspect
-from latelier.pipeline.planning.arrangement.wishes import read_wishes
+from latelier.pipeline.planning.references.arrangement.boxes import WHOLE, arrange
+from latelier.pipeline.planning.references.arrangement.poses import choose_turns, turned_aspect
+from latelier.pipeline.planning.references.arrangement.wishes import read_wishes
 from latelier.pipeline.planning.references.drawn import Lookup, add_poses
 from latelier.pipeline.planning.references.lookup import find_pictures
 
@@ -45,12 +45,12 @@ def place_references(
     name = find_pictures(parts)
     if name is None or parts.conditioners[name].config.reference_role != "placed_pictures":
         return lookup
-    rows = lookup.rows.get(name, [])
-    if all(each is None or each.boxes is not None for each in map(_as_any, rows)):
+    rows: Sequence[Any] = lookup.rows.get(name, [])
+    if all(map(_is_placed, rows)):
         return lookup
     shown = _find_arrangement(parts, lookup.rows, init)
     if shown is not None:
-        kept = [each if each is None or _as_any(each).boxes is not None else None for each in rows]
+        kept = [each if _is_placed(each) else None for each in rows]
         warning = (
             f"{lookup.public}: {shown} decides where objects are, and the references have no "
             "boxes, so they are left out; give a box for each"
@@ -66,9 +66,14 @@ def place_references(
     return replace(lookup, rows={**lookup.rows, name: placed}, placed=drawn)
 
 
+def _is_placed(value: Any) -> bool:
+    """Return whether an input of references has nothing that lacks a box."""
+    return value is None or value.boxes is not None
+
+
 def _place(value: Any, text: str, size: tuple[int, int], seed: int, region: Box) -> Any:
     """Return an input of references with boxes, and turned and mirrored as the text says."""
-    if value is None or value.boxes is not None:
+    if _is_placed(value):
         return value
     wishes, rng, count = read_wishes(text), np.random.default_rng(seed), len(value.pictures)
     turns = value.turns or choose_turns(count, wishes, rng)
@@ -93,11 +98,11 @@ def _find_arrangement(parts: PipelineParts, rows: Rows, init: InitImage | None) 
     return None
 
 
-def _text_of(parts: PipelineParts, rows: Rows, row: int) -> str:
+def _text_of(parts: PipelineParts, rows: Mapping[str, Sequence[Any]], row: int) -> str:
     """Return the text of a row, with slots; "" without one."""
     for name, values in rows.items():
         if parts.conditioners[name].config.reference_role == "text" and values[row] is not None:
-            return str(_as_any(values[row]).text)
+            return str(values[row].text)
     return ""
 
 
@@ -122,8 +127,3 @@ def _aspect(picture: Image, turn: float) -> float:
     assert box is not None  # the type of the field has checked it
     left, top, right, bottom = box
     return turned_aspect(right - left, bottom - top, turn)
-
-
-def _as_any(value: Any) -> Any:
-    """Return an input as the class of its conditioner, which is not known here."""
-    return value

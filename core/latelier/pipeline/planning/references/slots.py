@@ -8,7 +8,8 @@ from PIL.Image import Image
 Source = int | Image
 """What a slot shows: the number of an entry in the database, or a picture of the request."""
 
-_SLOT = re.compile(r"#([1-9]\d?)(?!\w)")
+SLOT = re.compile(r"#([1-9]\d?)(?!\w)")
+"""A slot in a text; its group is the number, from 1."""
 
 
 def slot_name(number: int) -> str:
@@ -18,7 +19,7 @@ def slot_name(number: int) -> str:
 
 def slots_in(text: str) -> list[int]:
     """Return the slots that a text has, in order, counted from 0."""
-    return [int(found[1]) - 1 for found in _SLOT.finditer(text)]
+    return [int(found[1]) - 1 for found in SLOT.finditer(text)]
 
 
 class Slots:

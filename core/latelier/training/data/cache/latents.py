@@ -19,6 +19,7 @@ from latelier.training.data.cache.identity import (
 from latelier.training.data.cache.plan import CacheTask
 from latelier.training.data.cache.shards import CachedView
 from latelier.training.data.cache.stores import Store
+from latelier.training.data.scene_source import REFERENCE_FIELDS
 from latelier.training.data.source import SampleSource
 
 
@@ -56,7 +57,7 @@ class LatentStore(Store):
         fields = {
             field: torch.from_numpy(_to_signed(value)) if isinstance(value, np.ndarray) else value
             for field, value in sample.items()
-            if field not in ("index", "references", "collage")  # scenes draw these again
+            if field not in ("index", *REFERENCE_FIELDS)
         }
         return {"image": fields.pop("image"), **fields}
 

@@ -116,7 +116,7 @@ def depends_on_view(name: str, frozen: FrozenConditions) -> bool:
         frozen.sources[name] in VIEW_FIELDS
         or changes_inputs(module)
         or config.outputs().spatial is not None
-        or config.reference_role in ("pictures", "placed_pictures")
+        or config.is_shown_references
     )
 
 

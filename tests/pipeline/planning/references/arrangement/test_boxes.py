@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from latelier.contracts.inputs import Box
-from latelier.pipeline.planning.arrangement.boxes import arrange
-from latelier.pipeline.planning.arrangement.wishes import Wishes, read_wishes
+from latelier.pipeline.planning.references.arrangement.boxes import arrange
+from latelier.pipeline.planning.references.arrangement.wishes import Wishes, read_wishes
 
 SEEDS = range(12)
 

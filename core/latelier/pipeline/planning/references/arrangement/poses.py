@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from latelier.pipeline.planning.arrangement.wishes import Turn, Wishes
+from latelier.pipeline.planning.references.arrangement.wishes import Turn, Wishes
 
 _TURNS: Mapping[Turn | None, tuple[float, float]] = {
     None: (-10, 10),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latelier.contracts.inputs import Box
-from latelier.pipeline.planning.arrangement.wishes import Place, Relation, Size, Wishes
+from latelier.pipeline.planning.references.arrangement.wishes import Place, Relation, Size, Wishes
 
 Floats: TypeAlias = NDArray[np.float64]
 

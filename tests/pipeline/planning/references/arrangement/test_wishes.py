@@ -1,6 +1,6 @@
 import pytest
 
-from latelier.pipeline.planning.arrangement.wishes import Wishes, read_wishes
+from latelier.pipeline.planning.references.arrangement.wishes import Wishes, read_wishes
 
 LEFT, RIGHT, TOP = (-1, 0), (1, 0), (0, -1)
 

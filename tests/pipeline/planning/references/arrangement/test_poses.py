@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from latelier.pipeline.planning.arrangement.poses import choose_turns, turned_aspect
-from latelier.pipeline.planning.arrangement.wishes import Wishes
+from latelier.pipeline.planning.references.arrangement.poses import choose_turns, turned_aspect
+from latelier.pipeline.planning.references.arrangement.wishes import Wishes
 
 
 @pytest.mark.parametrize(

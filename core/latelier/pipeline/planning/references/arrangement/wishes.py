@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
+
+from latelier.pipeline.planning.references.slots import SLOT
 
 Relation = Literal["left of", "right of", "above", "below", "in front of", "behind", "overlapping"]
 Size = Literal["small", "large"]
 Turn = Literal["left", "right", "sideways", "upside down"]
 Place = tuple[int, int]
 """Third of the picture that has the centre of an object: -1 (left, top), 0 or 1, for x and y."""
-
-_SLOT = re.compile(r"#([1-9]\d?)(?!\w)")
 
 _RELATIONS: Mapping[str, Relation] = {
     r"(?:to |on |at )?(?:the |its )?left(?:(?:-hand)? side)? of": "left of",
@@ -52,6 +52,7 @@ _TURN = re.compile(
     r"\b(?:(?:tilted|leaning|turned|rotated) (?:to the )?(left|right)|(?:turned )?(sideways)"
     r"|(upside down))\b"
 )
+_TURN_WORDS: Mapping[str, Turn] = {each: each for each in get_args(Turn)}
 _MIRRORED = re.compile(r"\b(?:mirrored|flipped)\b")
 
 
@@ -77,7 +78,7 @@ class Wishes:
 def read_wishes(text: str) -> Wishes:
     """Return what a text with slots says about the arrangement."""
     text = text.lower()
-    slots = list(_SLOT.finditer(text))
+    slots = list(SLOT.finditer(text))
     numbers = [int(slot[1]) - 1 for slot in slots]
     gaps = [
         text[start:end]
@@ -147,13 +148,10 @@ def _read_sizes(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Size
 
 def _read_turns(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Turn]]:
     """Yield the turns of objects: "#1 tilted to the left", "#1, upside down"."""
-    turns: Mapping[str, Turn] = {
-        "left": "left", "right": "right", "sideways": "sideways", "upside down": "upside down",
-    }  # fmt: skip
     for number, gap in zip(numbers, gaps[1:], strict=True):
         found = _TURN.search(gap)
         if found:
-            yield number, turns[next(word for word in found.groups() if word)]
+            yield number, _TURN_WORDS[next(word for word in found.groups() if word)]
 
 
 def _read_mirrored(numbers: list[int], gaps: list[str]) -> Iterator[int]:
