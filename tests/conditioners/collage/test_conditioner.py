@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,8 +48,18 @@ def test_a_picture_fits_its_box_and_is_centred_in_it():
     assert part[:, 3, 4].tolist() == pytest.approx([1, -1, -1, 1], abs=0.02)  # red, and alpha
 
 
+class Brighter(Pooling):
+    """A first stage whose latents of grey are not 0."""
+
+    def encode(self, images):
+        return super().encode(images) + 0.5
+
+
 def test_cells_without_a_picture_are_zero_and_so_is_nothing():
-    part = spatial((drawing(), [0, 0, 0.5, 1]))
+    geometry = replace(GEOMETRY, first_stage=Brighter())
+    value = collage((drawing(), [0, 0, 0.5, 1]))
+    part = new()(new().prepare([value], geometry), geometry).spatial[0]
+    assert part[:, 3, 4].all()
     assert not part[:, :, 8:].any()
     nothing = new().null(2, GEOMETRY).spatial
     assert nothing.shape == (2, 4, 8, 16)

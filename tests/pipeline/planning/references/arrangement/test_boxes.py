@@ -62,6 +62,9 @@ def test_relations_are_met(words, axis, sign):
     for seed in SEEDS:
         a, b = draw(f"#1 {words} #2", (1.0, 0.6), seed=seed)
         assert sign * (centre(a)[axis] - centre(b)[axis]) > 0
+        other = "yx"[axis]  # along which they are level
+        ends = [[getattr(each, f"{other}{k}") for k in (0, 1)] for each in (a, b)]
+        assert min(ends[0][1], ends[1][1]) > max(ends[0][0], ends[1][0])
         assert overlap(a, b) == 0
 
 
