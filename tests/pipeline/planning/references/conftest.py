@@ -24,52 +24,39 @@ def text_conditioner():
     return Component("conditioner", "latelier/text", "0", text.eval())
 
 
+NATIVE = {"width": WIDTH, "injection": "native"}
+SLOTS = {"num_classes": 3, "names": ("#1", "#2", "#3"), "max_objects_per_image": 3}
+
+
 @cache
 def make_pipeline(database="emoji"):
-    native = {"width": WIDTH, "injection": "native"}
-    slots = {"num_classes": 3, "names": ("#1", "#2", "#3"), "max_objects_per_image": 3}
-    references = {"latent_channels": 3, "size": 16, "patch": 4}
-    pipeline = latelier.compose(
-        first_stage=("identity", {}),
-        denoiser=(
-            "unet",
-            {
-                "in_channels": 3,
-                "out_channels": 3,
-                "model_channels": 8,
-                "channel_mult": [1],
-                "num_res_blocks": 1,
-                "attention_resolutions": [1],
-                "num_heads": 2,
-                "num_groups": 4,
-                "context_dim": WIDTH,
-                "streams": {
-                    "text": native,
-                    "layout": native,
-                    "references": {"width": 16 * 4 + 16 + 3},
-                },
-            },
-        ),
-        conditioners={
-            "text": text_conditioner(),
-            "layout": ("layout_fourier", {"width": WIDTH, "layers": 0, "heads": 2, **slots}),
-            "references": ("references", references),
-        },
-        inputs={"prompt": "text", "layout": "layout", "reference": "references"},
-        process={"kind": "rectified_flow"},
-        defaults={"size": 8, "schedule": "model", "steps": 1, "database": database},
-        device="cpu",
-    )
-    wake(pipeline.denoiser)
-    return pipeline
+    """Return a model that is given its references as tokens."""
+    shown = ("references", {"latent_channels": 3, "size": 16, "patch": 4})
+    streams = {"references": {"width": 16 * 4 + 16 + 3}}
+    return compose({"references": shown}, {"streams": streams}, size=8, database=database)
 
 
 @cache
 def make_collage_pipeline():
     """Return a model that is shown its references at their places."""
-    native = {"width": WIDTH, "injection": "native"}
-    slots = {"num_classes": 3, "names": ("#1", "#2", "#3"), "max_objects_per_image": 3}
     maps = {"num_classes": 3, "n_stages": 0, "absence": "guided"}
+    conditioners = {
+        "collage": ("collage", {"latent_channels": 3, "absence": "guided"}),
+        "semantic_map": ("semantic_map", maps),
+    }
+    return compose(conditioners, {"spatial": {"collage": 4, "semantic_map": 3}}, size=16)
+
+
+def compose(conditioners, takes, size, database="emoji"):
+    """Return a model with texts, layouts and further conditioners, the first of references.
+
+    Args:
+        conditioners: the further ones.
+        takes: the inputs of its denoiser from them.
+        size: of its pictures.
+        database: of its references.
+    """
+    shown, *others = conditioners
     pipeline = latelier.compose(
         first_stage=("identity", {}),
         denoiser=(
@@ -84,24 +71,23 @@ def make_collage_pipeline():
                 "num_heads": 2,
                 "num_groups": 4,
                 "context_dim": WIDTH,
-                "streams": {"text": native, "layout": native},
-                "spatial": {"collage": 4, "semantic_map": 3},
+                **takes,
+                "streams": {"text": NATIVE, "layout": NATIVE, **takes.get("streams", {})},
             },
         ),
         conditioners={
             "text": text_conditioner(),
-            "layout": ("layout_fourier", {"width": WIDTH, "layers": 0, "heads": 2, **slots}),
-            "collage": ("collage", {"latent_channels": 3, "absence": "guided"}),
-            "semantic_map": ("semantic_map", maps),
+            "layout": ("layout_fourier", {"width": WIDTH, "layers": 0, "heads": 2, **SLOTS}),
+            **conditioners,
         },
         inputs={
             "prompt": "text",
             "layout": "layout",
-            "reference": "collage",
-            "semantic_map": "semantic_map",
+            "reference": shown,
+            **{name: name for name in others},
         },
         process={"kind": "rectified_flow"},
-        defaults={"size": 16, "schedule": "model", "steps": 1, "database": "emoji"},
+        defaults={"size": size, "schedule": "model", "steps": 1, "database": database},
         device="cpu",
     )
     wake(pipeline.denoiser)
