@@ -133,6 +133,13 @@ def write_caption(
     return Caption(_add_background(subject, background, template), claims)
 
 
+def write_empty_caption(background: BackgroundInfo, rng: np.random.Generator) -> Caption:
+    """Return a caption of a scene without objects, such as "in a meadow", "nothing at sea"."""
+    phrase, tag = background_phrase(background), background_tag(background)
+    texts = (phrase, tag, f"nothing {phrase}", f"no object, {tag}")
+    return Caption(texts[int(rng.integers(len(texts)))], Claims(True, ()))
+
+
 def _add_background(subject: str, background: BackgroundInfo, template: float) -> str:
     if template < 0.55:
         return f"{subject} {background_phrase(background)}"

@@ -88,6 +88,11 @@ class SceneConfig(BaseModel):
         description="share of the scenes of several objects that show one artwork several times; "
         "needs slots",
     )
+    empty: Probability = Field(
+        default=0.0,
+        description="share of the scenes that show a background alone; needs slots, since such a "
+        "scene has no class",
+    )
     slots: bool = Field(
         default=False,
         description='whether captions write objects as "#1", "#2" ... and labels of the layout are '
@@ -104,9 +109,11 @@ class SceneConfig(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _check_repeated(self) -> Self:
+    def _check_slots(self) -> Self:
         if self.repeated and not self.slots:
             raise ValueError("repeated: captions name each object once; set slots: true")
+        if self.empty and not self.slots:
+            raise ValueError("empty: a scene without objects has no class; set slots: true")
         return self
 
     @property

@@ -58,6 +58,8 @@ def choose_subjects(config: SceneConfig, rng: np.random.Generator) -> list[Subje
 
     The front-most object is the first one, unless captions have slots.
     """
+    if config.empty and rng.random() < config.empty:
+        return []
     least, greatest = config.objects
     count = int(rng.integers(least, greatest + 1))
     drawn_from = config.class_ids

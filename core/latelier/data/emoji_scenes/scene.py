@@ -13,7 +13,7 @@ from latelier.data.emoji_scenes.backgrounds import (
     draw_background,
     sample_background,
 )
-from latelier.data.emoji_scenes.captions import write_caption
+from latelier.data.emoji_scenes.captions import write_caption, write_empty_caption
 from latelier.data.emoji_scenes.claims import (
     Caption,
     Claims,
@@ -50,8 +50,8 @@ class Scene:
         image: (H, W, 3) sRGB in 0..255.
         caption: a sentence or a list of tags.
         claims: what the caption says.
-        class_id: class of the main object, `objects[0]`.
-        objects: the front-most object first; with slots, in any order.
+        class_id: class of the main object, `objects[0]`; -1: there is none.
+        objects: the front-most object first; with slots, in any order; with `empty`, perhaps none.
         semantic_map: (H, W) positions in `SEMANTIC_CLASSES`.
         instance_map: (H, W), 0 for the background and i + 1 where `objects[i]` is visible.
         background: what is behind the objects.
@@ -111,7 +111,7 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
         image=paint_layers(backdrop.image, layers, config.shadow),
         caption=caption.text,
         claims=caption.claims,
-        class_id=subjects[0].class_id,
+        class_id=subjects[0].class_id if subjects else -1,
         objects=tuple(objects),
         semantic_map=semantics,
         instance_map=arranged.instances,
@@ -128,7 +128,8 @@ def _choose_background(
     for _ in range(_ATTEMPTS):
         candidate = sample_background(kind, rng)
         hidden = max(
-            subject.artwork.hidden_share(tone) for subject in subjects for tone in candidate.tones
+            (each.artwork.hidden_share(tone) for each in subjects for tone in candidate.tones),
+            default=0.0,
         )
         if hidden < least:
             best, least = candidate, hidden
@@ -141,6 +142,8 @@ def _arrange(
     config: SceneConfig, subjects: Sequence[Subject], rng: np.random.Generator
 ) -> _Arrangement:
     """Return an arrangement in which no object is mostly hidden."""
+    if not subjects:
+        return _Arrangement([], [], np.zeros((config.size, config.size), dtype=np.uint8))
     place = place_objects
     if config.spread and rng.random() < config.spread:
         place = scatter_objects
@@ -199,6 +202,8 @@ def _caption(
     background: BackgroundInfo,
     rng: np.random.Generator,
 ) -> Caption:
+    if not objects:
+        return write_empty_caption(background, rng)
     names = [f"#{i + 1}" if config.slots else each.glyph.name for i, each in enumerate(objects)]
     if config.detailed_captions and rng.random() < config.detailed_captions:
         details, relations = observe_details(objects), observe_relations(objects)
