@@ -11,6 +11,7 @@ from latelier.data.emoji_scenes.config import SceneConfig
         ({"glyphs": ("cat", "cat")}, "each name once"),
         ({"glyphs": ("cat",), "part": "train"}, 'leave out part "train"'),
         ({"repeated": 0.5}, "repeated: captions name each object once; set slots: true"),
+        ({"empty": 0.5}, "empty: a scene without objects has no class; set slots: true"),
         ({"drawn": 1.5}, "less than or equal to 1"),
         ({"glyphs": ("cat",), "objects": (1, 2)}, "up to 2 different objects, but there are 1"),
     ],

@@ -5,6 +5,7 @@ from torch.utils.data import DataLoader
 
 from latelier.data.emoji_scenes import SceneConfig, vocabulary
 from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier.data.emoji_scenes.places import WATER
 
 
 def test_items_depend_only_on_seed_and_index() -> None:
@@ -78,3 +79,20 @@ def test_length_bounds_the_index() -> None:
 def test_bad_arguments_are_named(arguments: dict[str, int], field: str) -> None:
     with pytest.raises(ValueError, match=field):
         EmojiScenes(None, **arguments)
+
+
+def test_an_empty_scene_is_a_background_without_a_class() -> None:
+    data = EmojiScenes(SceneConfig(size=32, slots=True, empty=1.0), length=8)
+    for index in range(8):
+        item, scene = data[index], data.scene(index)
+        assert item["class_label"] == -1
+        assert item["layout"] == item["references"] == item["collage"]["boxes"] == []
+        assert "#" not in item["prompt"]
+        assert scene.claims.background
+        assert scene.semantic_map.max() <= WATER
+        assert not scene.instance_map.any()
+
+
+def test_the_share_of_empty_scenes_is_the_configured_one() -> None:
+    data = EmojiScenes(SceneConfig(size=16, slots=True, empty=0.25), length=400)
+    assert 70 <= sum(not data.references(index) for index in range(400)) <= 130
