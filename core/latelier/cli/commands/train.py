@@ -71,6 +71,9 @@ Parts: TypeAlias = "tuple[type[Any], Callable[[Any, Atelier], TrainingPlan]]"
 Load = Callable[[], Parts]
 """Imports the parts of a training, when its command runs."""
 
+TRAININGS: dict[str, Load] = {}
+"""The trainings by the names of their commands."""
+
 
 def _command(name: str) -> Callable[[Load], Load]:
     """Return a decorator that adds the command of a training, with the help of its docstring."""
@@ -90,6 +93,7 @@ def _command(name: str) -> Callable[[Load], Load]:
 
         command.__doc__ = load.__doc__
         app.command(name)(command)
+        TRAININGS[name] = load
         return load
 
     return add

@@ -1,0 +1,1 @@
+"""The processes of a training on the machines of a cluster, by Ray Train."""
