@@ -45,8 +45,8 @@ class Rendezvous:
 
     Args:
         now: returns seconds.
-        max_turn: see below.
-        arrival: see below.
+        max_turn: the attribute.
+        arrival: the attribute.
 
     Attributes:
         max_turn: seconds after which a run is slow.

@@ -41,7 +41,7 @@ def test_latelier_has_the_command(run):
     ("arguments", "words"),
     [
         (["--host", "0.0.0.0"], "other machines can reach 0.0.0.0: give the server keys"),
-        (["no-such-model"], "no-such-model"),
+        (["no-such-model", "--port", "0"], "no-such-model"),
         (["--key-file", "absent.txt"], "absent.txt: the keys cannot be read"),
         (["--port", "70000"], "--port"),
     ],

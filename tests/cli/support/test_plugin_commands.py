@@ -145,7 +145,10 @@ def test_the_doctor_imports_it(publish, cli, monkeypatch, site):
 
 
 @pytest.mark.parametrize("name", ["serve", "studio"])
-def test_a_command_of_the_repository_that_is_not_installed_says_how_to_get_it(site, cli, name):
+def test_a_command_of_the_repository_that_is_not_installed_says_how_to_get_it(
+    cli, name, monkeypatch
+):
+    monkeypatch.setattr("latelier.cli.support.plugin_commands.discover_commands", list)
     done = cli(name)
     assert done.status == 2
     assert f"'{name}' is in a plugin that is not installed: pip install ./plugins/" in done.err
