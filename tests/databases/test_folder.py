@@ -18,10 +18,13 @@ def folder(tmp_path):
 
 
 def test_files_give_names_and_pictures(folder):
-    words = {"red apple": {"synonyms": ["apple"], "tags": ["fruit"]}}
+    words = {"red apple": {"synonyms": ["apple"], "tags": ["fruit"], "group": "food"}}
     (folder / "words.json").write_text(json.dumps(words))
     database = FolderDatabase(folder)
-    assert database.entries == (Entry("blue box"), Entry("red apple", ("apple",), ("fruit",)))
+    assert database.entries == (
+        Entry("blue box"),
+        Entry("red apple", ("apple",), ("fruit",), "food"),
+    )
     assert [database.picture(number).mode for number in (0, 1)] == ["RGBA", "RGBA"]
     assert database.find("an apple")[0].entries == (1,)
 

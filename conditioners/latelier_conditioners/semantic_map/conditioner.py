@@ -14,7 +14,7 @@ from latelier.nn.packed import Conv2d
 from latelier.nn.stored_weights import find_compute_dtype
 from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, SemanticMapInput
-from latelier_conditioners.semantic_map.labels import labels_of, resize_labels
+from latelier_conditioners.semantic_map.labels import resize_labels
 
 
 class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
@@ -49,7 +49,7 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
             CompatibilityError: `n_stages` halvings of the picture do not give the latent size.
         """
         self._check_size(geometry)
-        maps = [resize_labels(labels_of(each.map, self.config), geometry.size) for each in inputs]
+        maps = [resize_labels(self.config.read_labels(each.map), geometry.size) for each in inputs]
         return {"labels": torch.from_numpy(np.stack(maps))}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:

@@ -139,7 +139,9 @@ class ConditionerConfig(Frozen):
         return False
 
     @property
-    def reference_role(self) -> Literal["pictures", "placed_pictures", "text", "layout"] | None:
+    def reference_role(
+        self,
+    ) -> Literal["pictures", "placed_pictures", "text", "layout", "map"] | None:
         """How the conditioner takes part in the look-up of reference pictures; None: not at all.
 
         pictures: its `Input` has the field `pictures`, a tuple of `Reference`s, and its
@@ -150,6 +152,9 @@ class ConditionerConfig(Frozen):
             look-up replaces them by slots "#1", "#2" ..., if the vocabulary has "#1" or no limits.
         layout: its `Input` has the field `objects`, whose field `label` may name an entry. The
             look-up replaces it by a slot, if the vocabulary has "#1".
+        map: its `Input` has the field `map`, and its configuration the method `read_labels`, which
+            returns the labels (H, W) of a map, positions in the vocabulary. Placed pictures are
+            placed in the areas whose labels are groups of the database.
         """
         return None
 

@@ -21,11 +21,14 @@ class Entry:
         synonyms: words that stand for the same thing; of several entries with one, the first has
             it.
         tags: words that describe it, such as "fruit".
+        group: the kind of thing that it is, by which the areas of a semantic map find it, such as
+            "food and drink".
     """
 
     name: str
     synonyms: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    group: str | None = None
 
 
 @dataclass(frozen=True)

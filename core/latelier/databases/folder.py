@@ -3,7 +3,7 @@
 The name of a file, its dashes and underscores read as spaces, is that of its entry: `red-apple.png`
 is a "red apple". `words.json` may add words:
 
-    {"red apple": {"synonyms": ["apple"], "tags": ["fruit", "red"]}}
+    {"red apple": {"synonyms": ["apple"], "tags": ["fruit", "red"], "group": "food"}}
 """
 
 import json
@@ -37,6 +37,7 @@ class _Words(Frozen):
 
     synonyms: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    group: str | None = None
 
 
 class FolderDatabase(PictureDatabase):
@@ -101,9 +102,8 @@ def _read_words(path: Path, names: list[str]) -> dict[str, _Words]:
         words = RootModel[dict[str, _Words]].model_validate(json.loads(path.read_bytes())).root
     except (ValueError, ValidationError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f'{path}: expected {{"NAME": {{"synonyms": [...], "tags": [...]}}}}: {reason}'
-        ) from None
+        expected = '{"NAME": {"synonyms": [...], "tags": [...], "group": "..."}}'
+        raise DataError(f"{path}: expected {expected}: {reason}") from None
     unknown = next((name for name in words if name not in names), None)
     if unknown is not None:
         raise DataError(f"{path}: no picture has the name '{unknown}'")

@@ -41,7 +41,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A database.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show the names in a database, with synonyms and tags if JSON is printed."""
+    """Show the names in a database, with synonyms, tags and groups if JSON is printed."""
     from dataclasses import asdict
 
     from latelier.cli.support.application import load_atelier

@@ -21,6 +21,7 @@ def emoji_database() -> PictureDatabase:
             glyph.name,
             (*common.get(glyph.name, ()), *words.get(glyph.name, {}).get("synonyms", ())),
             tuple(words.get(glyph.name, {}).get("tags", ())),
+            glyph.group.lower().replace("&", "and"),
         )
         for glyph in all_glyphs()
     ]

@@ -37,14 +37,15 @@ def make_pipeline(database="emoji"):
 
 
 @cache
-def make_collage_pipeline():
+def make_collage_pipeline(database="emoji"):
     """Return a model that is shown its references at their places."""
-    maps = {"num_classes": 3, "n_stages": 0, "absence": "guided"}
+    labels = ("none", "animals and nature", "food and drink")
+    maps = {"num_classes": 3, "n_stages": 0, "names": labels, "absence": "guided"}
     conditioners = {
         "collage": ("collage", {"latent_channels": 3, "absence": "guided"}),
         "semantic_map": ("semantic_map", maps),
     }
-    return compose(conditioners, {"spatial": {"collage": 4, "semantic_map": 3}}, size=16)
+    return compose(conditioners, {"spatial": {"collage": 4, "semantic_map": 3}}, 16, database)
 
 
 def compose(conditioners, takes, size, database="emoji"):

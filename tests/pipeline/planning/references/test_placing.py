@@ -6,11 +6,13 @@ from PIL import Image
 
 import latelier
 from latelier.contracts.errors import InvalidInputError
+from latelier.data.emoji_scenes.database import emoji_database
 from latelier.pipeline.replay.replay import replay
 
 from .conftest import make_collage_pipeline
 
 PICTURE = Image.new("RGB", (16, 16), "teal")
+ANIMALS, FOOD = 1, 2
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_objects_go_into_the_masked_part_of_an_image(pipe):
     ("inputs", "shown"),
     [
         ({"init_image": PICTURE, "strength": 0.5}, "`init_image`"),
-        ({"semantic_map": np.eye(16, dtype=np.uint8)}, "input 'semantic_map'"),
+        ({"semantic_map": np.zeros((16, 16), dtype=np.uint8)}, "input 'semantic_map'"),
     ],
 )
 def test_references_without_boxes_are_left_out_where_something_shows_the_arrangement(
@@ -117,6 +119,65 @@ def test_references_without_boxes_are_left_out_where_something_shows_the_arrange
     [other] = pipe.generate(prompt="a cat", reference=given, **inputs, seed=4)
     assert "decides where" not in caplog.text
     assert other.image.tobytes() != picture.image.tobytes()
+
+
+@pytest.fixture
+def painted():
+    """A map with an area of food on the left, and a larger one of animals on the right."""
+    labels = np.zeros((16, 16), dtype=np.uint8)
+    labels[4:8, 1:6], labels[3:13, 9:15] = FOOD, ANIMALS
+    return labels
+
+
+def test_a_map_places_each_reference_in_an_area_of_its_group(pipe, painted):
+    [picture] = pipe.generate(prompt="a pizza and a cat", semantic_map=painted, seed=4)
+    pizza, cat = picture.provenance["drew"]
+    assert (pizza["name"], cat["name"]) == ("pizza", "cat")
+    assert pizza["box"] == [1 / 16, 4 / 16, 6 / 16, 8 / 16]
+    assert cat["box"] == [9 / 16, 3 / 16, 15 / 16, 13 / 16]
+
+
+def test_areas_without_a_reference_get_one_of_their_group(pipe, painted, saved, tmp_path):
+    groups = {entry.name: entry.group for entry in emoji_database().entries}
+    [picture] = saved.generate(semantic_map=painted, seed=4)
+    drew = [groups[each["name"]] for each in picture.provenance["drew"]]
+    assert drew == ["animals and nature", "food and drink"]
+    [named] = pipe.generate(prompt="a cat", semantic_map=painted, seed=4)
+    cat, food = named.provenance["drew"]
+    assert (cat["name"], groups[food["name"]]) == ("cat", "food and drink")
+    assert cat["box"][0] == 9 / 16
+    picture.save(tmp_path / "picture.png")
+    assert replay(tmp_path / "picture.png").verdict == "identical"
+
+
+def test_a_reference_of_another_group_gets_the_largest_area(pipe, painted):
+    [picture] = pipe.generate(reference=[PICTURE], prompt="#1", semantic_map=painted, seed=4)
+    given, food = picture.provenance["drew"]
+    assert given["name"] is None
+    assert given["box"][0] == 9 / 16
+    assert food["box"][0] == 1 / 16
+
+
+def test_more_areas_than_fit_are_a_warning_and_the_largest_count(pipe, caplog):
+    painted = np.zeros((16, 16), dtype=np.uint8)
+    for k in range(4):
+        painted[1 : 4 + k, 4 * k : 4 * k + 3] = FOOD
+    with caplog.at_level(logging.WARNING):
+        [picture] = pipe.generate(semantic_map=painted, seed=4)
+    assert "semantic_map: it has 4 areas of objects, and the largest 3 are drawn" in caplog.text
+    assert [each["box"][0] for each in picture.provenance["drew"]] == [12 / 16, 8 / 16, 4 / 16]
+
+
+def test_poses_of_the_request_come_before_the_map(pipe, painted):
+    given = {"pictures": ["pizza"], "boxes": [[0, 0, 1, 1]]}
+    [picture] = pipe.generate(reference=given, semantic_map=painted, seed=4)
+    [pizza] = picture.provenance["drew"]
+    assert pizza["box"] == [0, 0, 1, 1]
+
+
+def test_without_a_database_a_map_shows_nothing_but_itself(painted):
+    [picture] = make_collage_pipeline(None).generate(semantic_map=painted, seed=4)
+    assert picture.provenance["drew"] == []
 
 
 def test_fewer_boxes_than_objects_are_an_error(pipe):

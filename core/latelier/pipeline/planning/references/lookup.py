@@ -23,6 +23,7 @@ from latelier.pipeline.planning.references.drawn import (
     Lookup,
     add_poses,
 )
+from latelier.pipeline.planning.references.maps import fill_areas, find_areas
 from latelier.pipeline.planning.references.names import EntryNames
 from latelier.pipeline.planning.references.slots import Slots, Source, slot_name, slots_in
 from latelier.pipeline.planning.references.texts import bind_text
@@ -116,20 +117,21 @@ class _RowLookup:
         if given > most:
             reason = f"there are {given} reference pictures, but at most {most} fit"
             raise InvalidInputError.of_field(self.public(self.pictures), reason)
-        layouts = list(self._taking_slots(row, "layout"))
+        layouts = list(self._taking_part(row, "layout"))
         for name in layouts:
             self._check_boxes(name, row[name], slots)
             row[name] = self._bind_layout(name, row[name], slots, most)
         limit = min((most, *(len(row[name].objects) for name in layouts)))
-        for name in self._taking_slots(row, "text"):
+        for name in self._taking_part(row, "text"):
             row[name] = self._bind_text(name, row[name], slots, limit)
             if given and not slots_in(row[name].text):
                 self._warn(name, "it has no reference; write '#1' where the first belongs")
         for name in layouts:
             self._check_boxes(name, row[name], slots)
+        pose = {} if layouts else self._fill_map(row, slots, most)
         references = tuple(map(self._draw, slots))
         if references:
-            pose = self._find_pose(row, len(references), layouts)
+            pose = pose or self._find_pose(row, len(references), layouts)
             value = self._read_pictures([each.picture for each in references], pose)
             row[self.pictures] = value
             references = add_poses(references, value)
@@ -165,6 +167,29 @@ class _RowLookup:
             boxes = {slots_in(str(each.label))[0]: each.box for each in objects}
             pose["boxes"] = [boxes[slot] for slot in range(count)]
         return pose
+
+    def _fill_map(self, row: Row, slots: Slots, most: int) -> dict[str, Any]:
+        """Return the poses of placed references in the areas of a map; {} if it decides none.
+
+        Areas of objects that have no reference get one. With poses that are given, or more
+        references than areas, the map decides nothing.
+        """
+        given, database = row[self.pictures], self.names.database
+        role = self.parts.conditioners[self.pictures].config.reference_role
+        if role != "placed_pictures" or database is None or _has_pose(given):
+            return {}
+        for name in self._taking_part(row, "map"):
+            conditioner = self.parts.conditioners[name]
+            labels = conditioner.config.read_labels(row[name].map)  # type: ignore[attr-defined]
+            areas = find_areas(labels, conditioner.vocabulary(), database)
+            if len(areas) > most:
+                self._warn(
+                    name, f"it has {len(areas)} areas of objects, and the largest {most} are drawn"
+                )
+            if areas and len(slots) <= len(areas):
+                with guard_plugin(f"the database '{self.names.source}'"):
+                    return fill_areas(areas, slots, database, most)
+        return {}
 
     def _check_boxes(self, name: str, layout: Any, slots: Slots) -> None:
         """Refuse references and a layout of different numbers."""
@@ -211,11 +236,11 @@ class _RowLookup:
         self.known.setdefault(name, []).append(value.model_copy(update={"text": bound.known}))
         return value.model_copy(update={"text": bound.text})
 
-    def _taking_slots(self, row: Row, role: Literal["text", "layout"]) -> Iterator[str]:
+    def _taking_part(self, row: Row, role: Literal["text", "layout", "map"]) -> Iterator[str]:
         """Yield the conditioners of a role that have an input in the row."""
         for name in _with_role(self.parts, role):
             # labels without slots are classes, whatever they are called
-            is_slotted = role == "text" or self._knows_slots(name)
+            is_slotted = role != "layout" or self._knows_slots(name)
             if is_slotted and row.get(name) is not None:
                 yield name
 
@@ -239,6 +264,11 @@ class _RowLookup:
 
     def _warn(self, name: str, message: str) -> None:
         self.warnings.append(f"{self.public(name)}: {message}")
+
+
+def _has_pose(value: Any) -> bool:
+    """Return whether an input of placed references says where one is, or how it is turned."""
+    return value is not None and any(getattr(value, name) is not None for name in POSES)
 
 
 def find_pictures(parts: PipelineParts) -> str | None:

@@ -93,7 +93,8 @@ def _find_arrangement(parts: PipelineParts, rows: Rows, init: InitImage | None) 
     for public, names in parts.inputs.items():
         for name in names:
             config = parts.conditioners[name].config
-            if config.outputs().spatial and config.reference_role is None and name in rows:
+            is_shown = config.reference_role in (None, "map")
+            if config.outputs().spatial and is_shown and name in rows:
                 return f"input '{public}'"
     return None
 

@@ -41,6 +41,10 @@ class Slots:
     def __getitem__(self, number: int) -> Source:
         return self._shown[number]
 
+    def append(self, shown: Source) -> None:
+        """Add a reference that no text or layout names."""
+        self._shown.append(shown)
+
     def bind(self, entries: Sequence[int], taken: set[int], most: int) -> list[int | None]:
         """Return the slot of each entry; None for one that finds none.
 

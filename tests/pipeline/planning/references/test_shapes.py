@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from latelier.contracts.databases import Entry
+from latelier.contracts.inputs import Box
+from latelier.databases.picture_database import PictureDatabase
+from latelier.pipeline.planning.references.areas import Area
+from latelier.pipeline.planning.references.shapes import find_entry, find_pose
+
+WHOLE = Box(x0=0, y0=0, x1=1, y1=1)
+
+
+def draw(*points):
+    """Return a polygon on a transparent ground, with a margin."""
+    picture = Image.new("RGBA", (100, 100))
+    ImageDraw.Draw(picture).polygon([(10 + 8 * x, 10 + 8 * y) for x, y in points], fill="red")
+    return picture
+
+
+FLAG = draw((0, 0), (10, 2), (3, 5), (3, 10), (0, 10))
+BAR = draw((0, 4), (10, 4), (10, 6), (0, 6))
+
+
+def area_of(picture):
+    """Return the area that a picture covers."""
+    alpha = picture.getchannel("A")
+    return Area("things", WHOLE, np.asarray(alpha.crop(alpha.getbbox())) > 0)
+
+
+@pytest.mark.parametrize("turn", [0.0, 10.0, -20.0])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_pose_of_a_picture_is_read_off_its_outline(turn, mirrored):
+    shown = FLAG.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else FLAG
+    pose = find_pose(area_of(shown.rotate(turn, expand=True)), FLAG)
+    assert (pose.turn, pose.mirrored) == (turn, mirrored)
+    assert pose.likeness > 0.85
+
+
+def test_the_entry_with_the_outline_is_found_among_those_that_are_asked_for():
+    pictures = [BAR, FLAG, FLAG]
+    database = PictureDatabase([Entry("bar"), Entry("flag"), Entry("pole")], pictures.__getitem__)
+    assert find_entry(area_of(FLAG), database, [0, 2])[0] == 2
+    assert find_entry(area_of(BAR), database, [0, 1, 2])[0] == 0
+
+
+def test_an_outline_of_another_aspect_is_less_alike():
+    square = draw((0, 0), (10, 0), (10, 10), (0, 10))
+    assert find_pose(area_of(BAR), square).likeness < 0.3
