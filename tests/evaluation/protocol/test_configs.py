@@ -34,8 +34,8 @@ def test_a_protocol_names_measures_that_exist_and_tables_with_their_figures(name
         assert "frechet_distance" in read_published(table).columns
 
 
-@pytest.mark.parametrize("name", ["class", "first-stage", "inpainting", "text", "unconditional"])
-def test_a_protocol_runs_with_the_embedded_model(name, tmp_path):
+@pytest.mark.parametrize("name", list_protocols())
+def test_a_protocol_runs_with_an_embedded_model(name, tmp_path):
     steps = {} if name == "first-stage" else {"generate.steps": 1}
     config = read_evaluation(FOLDER / f"{name}.yaml", {**SMALL, **steps, "out": tmp_path / "run"})
     results = run_evaluation(config, Resources())
@@ -50,6 +50,7 @@ def test_a_protocol_runs_with_the_embedded_model(name, tmp_path):
 
 def test_a_model_that_was_not_trained_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = read_evaluation(FOLDER / "layout.yaml", {"out": tmp_path / "run"})
+    values = {"out": tmp_path / "run", "model": "runs/layout/result"}
+    config = read_evaluation(FOLDER / "layout.yaml", values)
     with pytest.raises(LookupError, match="runs/layout/result"):
         run_evaluation(config, Resources())

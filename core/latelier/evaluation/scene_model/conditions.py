@@ -16,6 +16,7 @@ from latelier.evaluation.scene_model.inputs import (
     give_reference,
     give_small,
     join,
+    name_hidden,
 )
 from latelier.evaluation.scene_model.measures import (
     Measure,
@@ -174,9 +175,9 @@ CONDITIONS: Mapping[str, Condition] = {
         (_figure("mean_iou", "mean IoU", 0.85, "IoU"),),
     ),
     "inpainting": Condition(
-        "inpainting with text",
+        "inpainting, the hidden object named",
         {"objects": (1, 2)},
-        join(give_prompt, give_hole),
+        join(name_hidden, give_hole),
         ("prompt",),
         (measure_inpainting,),
         (

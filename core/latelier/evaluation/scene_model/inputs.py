@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from latelier.data.emoji_scenes import Scene
+from latelier.data.emoji_scenes.captions import background_phrase, noun_phrase
 from latelier.evaluation.scene_model.examples import Inputs
 from latelier.evaluation.scene_model.masks import hide_object, reduce, to_picture
 
@@ -50,6 +51,15 @@ def give_layout(scenes: Sequence[Scene]) -> dict[str, Any]:
 def give_map(scenes: Sequence[Scene]) -> dict[str, Any]:
     """Give the semantic maps."""
     return {"semantic_map": [Image.fromarray(scene.semantic_map) for scene in scenes]}
+
+
+def name_hidden(scenes: Sequence[Scene]) -> dict[str, Any]:
+    """Give captions of the main object alone and the background: what belongs into the hole."""
+    captions = [
+        f"{noun_phrase(scene.objects[0].glyph.name)} {background_phrase(scene.background)}"
+        for scene in scenes
+    ]
+    return {"prompt": captions}
 
 
 def give_hole(scenes: Sequence[Scene]) -> dict[str, Any]:
