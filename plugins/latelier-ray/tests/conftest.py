@@ -1,6 +1,7 @@
 """The command line in this process and in others, and what it leaves."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,7 @@ def start(environment, tmp_path) -> Callable[..., subprocess.Popen[str]]:
             text=True,
             env=environment,
             cwd=tmp_path,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - there are no threads yet
         )
         started.append(process)
         return process
@@ -52,6 +54,11 @@ def start(environment, tmp_path) -> Callable[..., subprocess.Popen[str]]:
         if process.poll() is None:
             process.terminate()
         process.communicate(timeout=60)
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does to commands in the background, and their children inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

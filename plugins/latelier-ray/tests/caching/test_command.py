@@ -14,7 +14,6 @@ DENOISER = {
     "num_res_blocks": 1,
     "num_heads": 1,
     "num_groups": 4,
-    "context_dim": 8,
 }
 
 
@@ -28,7 +27,7 @@ def test_workers_fill_a_cache_that_is_complete(cli, tmp_path):
         "accelerator": "cpu",
         "first_stage": str(stage),
         "denoiser": {"id": "unet", "config": DENOISER},
-        "data": {"size": 8, "length": 600, "cache": {"folder": "latents"}},
+        "data": {"config": {"size": 16}, "length": 600, "cache": {"folder": "latents"}},
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
 
