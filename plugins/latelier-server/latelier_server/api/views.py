@@ -100,6 +100,7 @@ def describe_job(job: ServerJob) -> dict[str, Any]:
                 "width": picture.width,
                 "height": picture.height,
                 "gallery_id": picture.gallery_id,
+                "drew": list(picture.drew),
             }
             for index, picture in enumerate(job.pictures)
         ],
@@ -119,6 +120,7 @@ def describe_entry(entry: GalleryEntry) -> dict[str, Any]:
         "seed": entry.seed,
         "width": entry.size[0],
         "height": entry.size[1],
+        "drew": entry.drew,
         "starred": entry.starred,
     }
 

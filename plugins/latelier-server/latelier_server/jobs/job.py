@@ -4,7 +4,7 @@ import asyncio
 import io
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,6 +32,7 @@ class FinishedPicture:
         width: in pixels.
         height: in pixels.
         gallery_id: in the gallery; None if it is not kept there.
+        drew: its references, as the provenance has them.
     """
 
     data: bytes
@@ -39,6 +40,7 @@ class FinishedPicture:
     width: int
     height: int
     gallery_id: str | None = None
+    drew: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(eq=False)

@@ -177,7 +177,8 @@ class JobRunner:
             id_ = None
             if self.gallery is not None and submission.is_kept:
                 id_ = self.gallery.add(job.owner, data, job.model, picture.provenance)
-            finished.append(FinishedPicture(data, picture.seed, *picture.image.size, id_))
+            drew = picture.provenance["drew"]
+            finished.append(FinishedPicture(data, picture.seed, *picture.image.size, id_, drew))
         self.metrics.postprocess.observe(time.perf_counter() - start)
         return finished
 
