@@ -21,6 +21,8 @@ const PATHS = {
   grid: "M4 4h7v7H4ZM13 4h7v7h-7ZM4 13h7v7H4ZM13 13h7v7h-7Z",
   check: "m5 12.5 4.5 4.5L19 7.5",
   approx: "M4 10c3-4 5-1 8 0s5 4 8 0M4 16c3-4 5-1 8 0s5 4 8 0",
+  turn: "M5 12a7 7 0 1 0 2.5-5.4M8 2.5 7.2 6.8l4.3.8",
+  mirror: "M12 3v18M9 7 4 17h5ZM15 7l5 10h-5Z",
   warn: "M12 4 3 20h18ZM12 10v4M12 17v.01",
 } as const;
 

@@ -94,12 +94,24 @@ export interface PictureRequest {
   [field: string]: unknown;
 }
 
+/** An entry of a database of pictures; its place in the list is its number. */
+export interface DatabaseEntry {
+  name: string;
+  synonyms: string[];
+}
+
+/** What a picture was shown: an entry of a database, or without a name a picture of the request. */
+export interface Drew {
+  name: string | null;
+}
+
 export interface JobPicture {
   url: string;
   seed: number;
   width: number;
   height: number;
   gallery_id: string | null;
+  drew: Drew[];
 }
 
 export interface Verdict {
@@ -147,6 +159,7 @@ export interface GalleryPicture {
   seed: number;
   width: number;
   height: number;
+  drew: Drew[];
   starred: boolean;
 }
 

@@ -178,7 +178,8 @@ class LayoutWidget extends Widget<Item[]> {
   }
 }
 
-function readBox(value: unknown): Box {
+/** Return a box as the API has it: a list, or an object. */
+export function readBox(value: unknown): Box {
   if (Array.isArray(value)) return value as Box;
   const { x0, y0, x1, y1 } = value as Record<"x0" | "y0" | "x1" | "y1", number>;
   return [x0, y0, x1, y1];

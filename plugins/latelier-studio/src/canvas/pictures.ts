@@ -65,7 +65,8 @@ export async function cropPicture(source: string, [width, height]: [number, numb
   return context.canvas.toDataURL("image/png");
 }
 
-function createContext(width: number, height: number): CanvasRenderingContext2D {
+/** Return the context of a new canvas. */
+export function createContext(width: number, height: number): CanvasRenderingContext2D {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");

@@ -34,7 +34,11 @@ export class Composer {
   constructor(model: Model, server: Server, onSubmit: () => void) {
     this.#model = model;
     this.#prompt = promptOf(model);
-    const host: Host = { model, size: () => this.#details?.get("size") as [number, number] };
+    const host: Host = {
+      model,
+      size: () => this.#details?.get("size") as [number, number],
+      database: () => (this.#details?.get("database") as string | null) ?? undefined,
+    };
     const properties = model.request.properties ?? {};
     this.bar = new PromptBar(model, this.#prompt, onSubmit);
     this.#details = new Details(model.request, host, server);
@@ -63,6 +67,7 @@ export class Composer {
     this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
     this.panel.append(...this.#sections());
     this.#details.element.addEventListener("input", () => this.#resize());
+    this.panel.addEventListener("mention", (event) => this.bar.insert((event as CustomEvent<string>).detail));
     this.panel.addEventListener("input", () => {
       this.bar.error = ""; // it was about what has changed now
     });
