@@ -104,6 +104,7 @@ def describe_job(job: ServerJob) -> dict[str, Any]:
             }
             for index, picture in enumerate(job.pictures)
         ],
+        "warnings": list(job.warnings),
         "error": None if job.error is None else describe_error(job.error),
         "result": job.result,
     }

@@ -51,6 +51,7 @@ class ServerJob:
         owner: who may see it.
         model: its name.
         run: of the model; None once it has ended, so that its model can be unloaded.
+        warnings: human-readable sentences about the request.
         id: cannot be guessed.
         created: seconds since 1970.
         step: of `steps`, of the batch that runs.
@@ -65,6 +66,7 @@ class ServerJob:
     owner: str
     model: str
     run: Run | None
+    warnings: tuple[str, ...] = ()
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     created: float = field(default_factory=time.time)
     started: float | None = None

@@ -12,6 +12,9 @@ import { ZoomView } from "./zoom.ts";
 
 type Item = Record<string, unknown>;
 
+const SLOT = /^#\d+$/;
+const SLOTS = "#1 is the first thing that the prompt names, #2 the second. Give each of them a box.";
+
 const SMALLEST = 0.02; // side of a box, 1 for the whole picture
 
 interface Entry {
@@ -42,7 +45,8 @@ class LayoutWidget extends Widget<Item[]> {
       icon("plus"),
       "Add a box",
     );
-    this.append(new ZoomView(this.#sheet).element, this.#rows, this.#add);
+    const hint = this.#slots && h("small", { class: "hint" }, SLOTS);
+    this.append(new ZoomView(this.#sheet).element, this.#rows, this.#add, hint ?? "");
     this.#sheet.addEventListener("pointerdown", (event) => this.#draw(event));
     this.resize();
   }
@@ -78,8 +82,25 @@ class LayoutWidget extends Widget<Item[]> {
     return this.#entries.length >= (this.schema.maxItems ?? Number.POSITIVE_INFINITY);
   }
 
+  /** The names of the field whose values are all slots of references, "#1", "#2" ..., and of the slots. */
+  get #slots(): { field: string; names: string[] } | undefined {
+    for (const [field, raw] of Object.entries(this.#item.properties ?? {})) {
+      const names = resolve(raw, this.#item.$defs).enum ?? [];
+      if (names.length > 0 && names.every((name) => SLOT.test(name))) return { field, names };
+    }
+    return undefined;
+  }
+
+  /** Return the first slot that no box has yet, as a part of an item. */
+  get #freeSlot(): Item {
+    const { field, names } = this.#slots ?? { field: "", names: [] };
+    const taken = this.#entries.map(({ widgets }) => widgets.get(field)?.value);
+    const free = names.find((name) => !taken.includes(name));
+    return free === undefined ? {} : { [field]: free };
+  }
+
   #addNew(box: Box): void {
-    const entry = this.#addEntry({ [this.#boxField]: box });
+    const entry = this.#addEntry({ ...this.#freeSlot, [this.#boxField]: box });
     this.#read();
     entry.row.querySelector<HTMLElement>("input, select")?.focus();
   }

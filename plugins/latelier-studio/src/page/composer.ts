@@ -1,7 +1,7 @@
 /** The form: it makes a request of what the person enters, and shows a request that is given. */
 
 import { ApiError } from "../api/client.ts";
-import type { Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
+import type { Drew, Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
 import { findField, findInvalid, labelOf, markField, unmarkFields } from "../form/faults.ts";
 import { createField, type Field } from "../form/field.ts";
@@ -9,7 +9,8 @@ import { choicesOf, simplify } from "../form/named.ts";
 import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
 import { Details } from "./details.ts";
-import { Inputs, promptOf } from "./inputs.ts";
+import { withNames } from "./drew.ts";
+import { Inputs, promptOf, referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
 import type { Extent } from "./pictures.ts";
 import { PromptBar } from "./prompt-bar.ts";
@@ -172,10 +173,23 @@ export class Composer {
     return Object.fromEntries(entries) as PictureRequest;
   }
 
-  /** Put the prompt of a request into the form. */
-  usePrompt(request: PictureRequest): void {
+  /** Put the prompt of a request into the form, with the names of what the picture drew. */
+  usePrompt(request: PictureRequest, drew: Drew[]): void {
     const text = this.#promptText(request.inputs[this.#prompt ?? ""]);
-    if (text) this.bar.prompt = text;
+    if (text) this.bar.prompt = drew.some(({ name }) => name === null) ? text : withNames(text, drew);
+  }
+
+  /**
+   * Let a picture that starts from another one show the same things. All of it: they stay where they
+   * are. A part: what is named goes there, so nothing else is named.
+   */
+  useReferences(request: PictureRequest, drew: Drew[], extent: Extent): void {
+    const name = referencesOf(this.#model);
+    if (!name || drew.length === 0) return;
+    const isPart = extent === "part";
+    if (isPart) this.bar.prompt = "";
+    const { pictures } = asObject(request.inputs[name], this.#model.inputs[name] ?? {});
+    this.#inputs.set(name, isPart ? undefined : poseReferences(pictures, drew));
   }
 
   /** Take a picture to start from. New ones have a size near to `size`; by default it stays as it is. */
@@ -226,6 +240,15 @@ export class Composer {
     if (!(error instanceof ApiError && error.field)) return undefined;
     return findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
   }
+}
+
+/** Return an input of references, each at the place where a picture drew it; undefined if that is not known. */
+function poseReferences(pictures: unknown, drew: Drew[]): unknown {
+  const boxes = drew.flatMap(({ box }) => (box ? [box] : []));
+  if (boxes.length < drew.length) return undefined;
+  const turns = drew.map(({ turn }) => turn ?? 0);
+  const mirrored = drew.map((each) => each.mirrored ?? false);
+  return { pictures: Array.isArray(pictures) ? pictures : [pictures], boxes, turns, mirrored };
 }
 
 /** Return a choice of how many pictures are made. */

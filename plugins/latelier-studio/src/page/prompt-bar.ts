@@ -81,8 +81,8 @@ export class PromptBar {
     const area = this.#text;
     if (!area) return;
     const [before, after] = [area.value.slice(0, area.selectionStart), area.value.slice(area.selectionEnd)];
-    const start = /(^|\s)$/.test(before) ? before + word : `${before} ${word}`;
-    area.value = /^(\s|,|\.|$)/.test(after) ? start + after : `${start} ${after}`;
+    const start = `${before}${/(^|\s)$/.test(before) ? "" : " "}${word}${/^[\s,.]/.test(after) ? "" : " "}`;
+    area.value = start + after;
     area.focus();
     area.setSelectionRange(start.length, start.length);
   }

@@ -168,14 +168,18 @@ export class Studio implements PictureActions {
   startFrom(picture: Shown, extent: Extent): void {
     void this.#try(async () => {
       const settings = await api.read(await fetchPicture(picture.url));
-      this.#composer?.usePrompt(requestOf(settings));
+      this.#composer?.usePrompt(requestOf(settings), picture.drew);
       await this.#startFrom(picture, extent);
     });
   }
 
   async #startFrom(picture: Shown, extent: Extent): Promise<void> {
-    const source = await toDataUri(await fetchPicture(picture.url));
-    this.#composer?.startFrom(source, extent, [picture.width, picture.height]);
+    const file = await fetchPicture(picture.url);
+    if (picture.drew.length > 0) {
+      const request = requestOf(await api.read(file));
+      this.#composer?.useReferences(request, picture.drew, extent);
+    }
+    this.#composer?.startFrom(await toDataUri(file), extent, [picture.width, picture.height]);
   }
 
   galleryChanged(): void {
@@ -208,9 +212,9 @@ export class Studio implements PictureActions {
 
   async #showOpened(source: string, settings: PictureSettings): Promise<void> {
     const { naturalWidth: width, naturalHeight: height } = await loadPicture(source);
-    const { seed } = settings;
+    const { seed, drew } = settings;
     const request = requestOf(settings);
-    this.#stage.show([{ url: source, seed, width, height, galleryId: null, request, starred: false }], 0);
+    this.#stage.show([{ url: source, seed, width, height, galleryId: null, request, drew, starred: false }], 0);
     await this.#fill(settings);
   }
 

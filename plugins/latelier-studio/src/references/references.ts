@@ -59,17 +59,17 @@ class ReferencesWidget extends Widget<unknown> {
   protected build(): void {
     this.#file = this.#createFile();
     const choose = h("label", { class: "choose", htmlFor: this.#file.id }, icon("image"), "Choose a picture of your own");
-    this.#sheet.append(h("p", { class: "sheet-hint" }, "Add drawings below, and move them here"));
+    this.#sheet.append(h("p", { class: "sheet-hint" }, "Add a drawing above, or drop a picture here. Then move it."));
     this.#sheet.hidden = !this.#canPlace;
     this.append(
+      this.#search.element,
+      h("div", { class: "image-actions" }, this.#file, choose),
+      this.#error,
+      this.#status,
       this.#sheet,
       this.#placement.element,
       this.#rows,
       this.#hint,
-      this.#search.element,
-      h("div", { class: "image-actions" }, this.#file, choose),
-      this.#status,
-      this.#error,
     );
     acceptFiles(this, (file) => void this.#take([file]));
     this.#database = this.host.database();
