@@ -94,6 +94,26 @@ def test_cancel_stops_the_job(open_page):
     page.wait_for_selector("text=Cancelled.")
 
 
+def test_pressing_the_button_twice_makes_one_picture(open_page):
+    page = open_page()
+    sent = []
+
+    def hold(route):
+        if route.request.method == "POST":
+            sent.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs", hold)
+    page.fill(".prompt-bar textarea", "a cat")
+    for _ in range(3):
+        page.click("text=Create")
+    page.wait_for_timeout(200)  # for requests that should not come
+    [only] = sent
+    only.continue_()
+    page.wait_for_selector(".frame-button")
+
+
 def test_boxes_and_a_map_reach_the_model(open_page):
     page = open_page()
     use_model(page, "sketchbook")

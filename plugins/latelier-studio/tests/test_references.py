@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import pytest
 from PIL import Image, ImageDraw
@@ -278,6 +279,21 @@ def test_a_box_of_a_layout_is_that_of_the_next_thing_in_the_prompt(open_form):
     create(page, "an owl and a cat in a meadow")
     notes = page.locator(".stage-notes")
     sync_api.expect(notes).to_have_text("It looked up what these look like: owl and cat.")
+
+
+def test_a_large_condition_can_be_made_smaller(open_form):
+    page = open_form()
+    open_section(page, "Low resolution")
+    field = page.locator("[data-input=low_resolution]")
+    drop(page, make_drawing(), "[data-input=low_resolution] studio-image")
+    hint = field.locator(".hint[role=status]")
+    sync_api.expect(hint).to_have_text(re.compile("^It has 200 × 200 pixels"))
+    field.get_by_role("button", name="Make it smaller").click()
+    sync_api.expect(hint).to_have_text("")
+    value = page.evaluate(
+        "document.querySelector('[data-input=low_resolution] studio-image').value"
+    )
+    assert read_alpha(value).size == (128, 128)
 
 
 def test_another_database_has_other_names(open_form):

@@ -167,7 +167,9 @@ class LayoutWidget extends Widget<Item[]> {
   #number(): void {
     this.#entries.forEach(({ box, row, widgets }, index) => {
       const text = [...widgets.values()].map((each) => each.value).find((v) => typeof v !== "boolean");
-      box.name(`${index + 1}`, text === undefined ? "" : String(text));
+      const label = text === undefined ? "" : String(text);
+      if (SLOT.test(label)) box.name(label, "");
+      else box.name(`${index + 1}`, label);
       row.setAttribute("aria-label", `Box ${index + 1}`);
       const name = row.querySelector(".row-name");
       if (name) name.textContent = String(index + 1);

@@ -31,6 +31,8 @@ export class Studio implements PictureActions {
   readonly #dialogs = h("div");
   #composer: Composer | undefined;
   #onCancel: (() => void) | undefined;
+  /** Whether a request was sent whose job has not begun: the button does not cancel it yet. */
+  #isSubmitting = false;
   #choices = 0;
   #opened: File | undefined;
   #compare: Compare | undefined;
@@ -68,6 +70,7 @@ export class Studio implements PictureActions {
       startFrom: (picture, extent) => void this.#try(() => this.#startFrom(picture, extent)),
       galleryChanged: () => this.galleryChanged(),
       running: (cancel) => {
+        this.#isSubmitting = false;
         this.#onCancel = cancel;
         if (!cancel) this.#leaveOpened();
         if (this.#composer) this.#composer.bar.onCancel = cancel;
@@ -148,13 +151,16 @@ export class Studio implements PictureActions {
 
   async #create(): Promise<void> {
     const composer = this.#composer;
-    if (!composer?.check()) return;
+    if (this.#isSubmitting || !composer?.check()) return;
+    this.#isSubmitting = true;
     this.#leaveOpened();
     try {
       const request = await cropStart(composer.request);
       await this.#stage.run(request);
     } catch (error) {
       composer.fail(error);
+    } finally {
+      this.#isSubmitting = false;
     }
   }
 

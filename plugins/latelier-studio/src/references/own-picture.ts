@@ -1,6 +1,6 @@
 /** A drawing from a file: made small, and cut out of a plain background. */
 
-import { createContext, loadPicture } from "../canvas/pictures.ts";
+import { drawSmall, loadPicture } from "../canvas/pictures.ts";
 import { readFile } from "../canvas/taking.ts";
 
 const LARGEST = 512; // pixels of the longer side: more than models see
@@ -14,11 +14,7 @@ const EDGE = 96; // of a pixel at the edge that has nothing of the background
  */
 export async function readDrawing(file: File): Promise<{ source: string; isCut: boolean }> {
   const image = await loadPicture(await readFile(file));
-  const scale = Math.min(1, LARGEST / Math.max(image.naturalWidth, image.naturalHeight));
-  const [width, height] = [image.naturalWidth, image.naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
-  const context = createContext(width ?? 1, height ?? 1);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(image, 0, 0, context.canvas.width, context.canvas.height);
+  const context = drawSmall(image, LARGEST);
   const pixels = context.getImageData(0, 0, context.canvas.width, context.canvas.height);
   const isCut = cutOut(pixels);
   if (isCut) context.putImageData(pixels, 0, 0);

@@ -23,6 +23,8 @@ const CENTERS: [number, number][] = [
   [0.5, 0.27],
 ];
 const OWN = "Your drawing";
+const MENTION = "#1 stands for the first drawing in the prompt: “#1 in a meadow”. Press the number to put it there.";
+const ALL_PLACED = " If the prompt names other things, add them here too, so that each has its place.";
 
 type Source = string | number;
 
@@ -211,8 +213,7 @@ class ReferencesWidget extends Widget<unknown> {
     this.#sheet.classList.toggle("is-open", !this.#placement.isOwn);
     this.#placement.element.hidden = count === 0 || !this.#canPlace;
     this.#file.disabled = this.#search.disabled = count >= this.#most;
-    this.#hint.textContent =
-      count > 0 ? "#1 stands for the first drawing in the prompt: “#1 in a meadow”. Press the number to put it there." : "";
+    this.#hint.textContent = count > 0 ? `${MENTION}${this.#canPlace && this.#placement.isOwn ? ALL_PLACED : ""}` : "";
   }
 
   /** Lay smaller drawings over larger ones, as the model sees them. */

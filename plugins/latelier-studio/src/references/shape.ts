@@ -1,6 +1,6 @@
 /** What a drawing shows: its picture, cut to what is visible, and its sides when it is turned. */
 
-import { createContext, loadPicture } from "../canvas/pictures.ts";
+import { createContext, drawSmall, loadPicture } from "../canvas/pictures.ts";
 import type { Outline, Sides } from "./pose.ts";
 
 const LARGEST = 256; // pixels of the longer side
@@ -16,14 +16,8 @@ export class Shape implements Outline {
 
   /** Load the shape of a picture: a URL or a data URI. */
   static async load(source: string): Promise<Shape> {
-    const image = await loadPicture(source);
-    const scale = Math.min(1, LARGEST / Math.max(image.naturalWidth, image.naturalHeight));
-    const width = Math.max(1, Math.round(image.naturalWidth * scale));
-    const height = Math.max(1, Math.round(image.naturalHeight * scale));
-    const context = createContext(width, height);
-    context.imageSmoothingQuality = "high";
-    context.drawImage(image, 0, 0, width, height);
-    const rows = findRows(context.getImageData(0, 0, width, height));
+    const context = drawSmall(await loadPicture(source), LARGEST);
+    const rows = findRows(context.getImageData(0, 0, context.canvas.width, context.canvas.height));
     if (rows.length === 0) throw new Error("This picture is transparent everywhere.");
     return new Shape(context.canvas, rows);
   }
