@@ -121,9 +121,7 @@ def test_references_without_boxes_are_left_out_where_something_shows_the_arrange
 
 def test_fewer_boxes_than_objects_are_an_error(pipe):
     given = {"pictures": ["cat"], "boxes": [[0, 0, 1, 1]]}
-    message = (
-        r"has 1 boxes, and there are 2 references \(.*\); list each of them"
-    )
+    message = r"has 1 boxes, and there are 2 references \(.*\); list each of them"
     with pytest.raises(InvalidInputError, match=message):
         pipe.generate(prompt="#1 and a dog", reference=given)
 
