@@ -215,6 +215,17 @@ def test_a_plain_background_is_cut_away_and_transparency_stays_as_it_is(open_for
         assert alpha.getpixel((100, 100)) == 255
 
 
+def test_all_is_drawn_of_a_picture_without_a_plain_background(open_form):
+    page = open_form()
+    image = Image.radial_gradient("L").convert("RGB")
+    image.paste("red", (0, 0, 128, 256))
+    drop(page, to_png(image), WIDGET)
+    status = page.locator(f"{WIDGET} > .hint[role=status]")
+    sync_api.expect(status).to_have_text(re.compile("^All of your picture is drawn"))
+    [source] = value_of(page)["pictures"]
+    assert read_alpha(source).getextrema() == (255, 255)
+
+
 def test_a_file_that_shows_nothing_says_so(open_form):
     page = open_form()
     drop(page, to_png(Image.new("RGBA", (32, 32))), WIDGET)
@@ -240,6 +251,21 @@ def test_the_settings_of_a_picture_bring_its_drawings_back(open_form):
     found = value_of(page)
     assert found["turns"] == given["turns"]
     assert found["boxes"] == [pytest.approx(box) for box in given["boxes"]]
+
+
+def test_settings_of_a_prompt_come_back_in_its_words(open_form):
+    page = open_form()
+    create(page, "two kittens to the left of an owl in a meadow")
+    page.click(".frame-button")
+    side = page.locator(".viewer-side")
+    assert "It looked up what these look like: cat (2 times) and owl." in side.inner_text()
+    page.get_by_role("button", name="Use its settings").click()
+    page.locator(".notice-good").wait_for()
+    assert page.input_value(".prompt-bar textarea") == "cat and cat to the left of owl in a meadow"
+    assert page.locator(".drawing").count() == 0
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    assert list(sent.value.post_data_json["inputs"]) == ["prompt"]
 
 
 def test_variations_keep_the_drawings_where_they_are_and_a_part_names_its_own(open_form):

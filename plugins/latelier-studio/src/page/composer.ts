@@ -9,7 +9,7 @@ import { choicesOf, simplify } from "../form/named.ts";
 import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
 import { Details } from "./details.ts";
-import { withNames } from "./drew.ts";
+import { hasEachSlot, withNames } from "./drew.ts";
 import { Inputs, promptOf, referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
 import type { Extent } from "./pictures.ts";
@@ -124,7 +124,8 @@ export class Composer {
 
   /** Show the request of one picture, which has inputs of one row. */
   set request(request: PictureRequest) {
-    const { inputs, ...start } = this.#withoutInpainting(request);
+    const { inputs: given, ...start } = this.#withoutInpainting(request);
+    const inputs = this.#spellOut(given);
     if (this.#prompt) {
       this.bar.prompt = this.#promptText(inputs[this.#prompt]);
       if (this.#negative) {
@@ -152,6 +153,18 @@ export class Composer {
       delete inputs[name];
     }
     return { ...request, ...pictures, inputs };
+  }
+
+  /** Return inputs with names in the prompt, where references are what the look-up makes of such names. */
+  #spellOut(inputs: Record<string, unknown>): Record<string, unknown> {
+    const name = referencesOf(this.#model);
+    if (!name || !this.#prompt) return inputs;
+    const { pictures, ...poses } = asObject(inputs[name], this.#model.inputs[name] ?? {});
+    const text = this.#promptText(inputs[this.#prompt]);
+    const isPosed = Object.values(poses).some((each) => each !== undefined && each !== null);
+    if (isPosed || !isNames(pictures) || !hasEachSlot(text, pictures.length)) return inputs;
+    const { [name]: _, ...others } = inputs;
+    return { ...others, [this.#prompt]: withNames(text, pictures.map((each) => ({ name: each }))) };
   }
 
   #promptText(value: unknown): string {
@@ -240,6 +253,11 @@ export class Composer {
     if (!(error instanceof ApiError && error.field)) return undefined;
     return findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
   }
+}
+
+function isNames(pictures: unknown): pictures is string[] {
+  const isName = (each: unknown): boolean => typeof each === "string" && !each.startsWith("data:");
+  return Array.isArray(pictures) && pictures.every(isName);
 }
 
 /** Return an input of references, each at the place where a picture drew it; undefined if that is not known. */

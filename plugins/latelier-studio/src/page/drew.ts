@@ -22,6 +22,12 @@ export function withNames(text: string, drew: Drew[]): string {
   });
 }
 
+/** Return whether a text has the slots #1, #2 ... of some references, each once and in this order. */
+export function hasEachSlot(text: string, count: number): boolean {
+  const slots = [...text.matchAll(SLOT)].map(([, number]) => Number(number));
+  return slots.length === count && slots.every((slot, index) => slot === index + 1);
+}
+
 function listNames(names: string[]): string {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -8,22 +8,31 @@ const PLAIN = 0.97; // share of the border that has one colour
 const SAME = 24; // difference of two levels of a colour
 const EDGE = 96; // of a pixel at the edge that has nothing of the background
 
+const CUT = "The plain background of your picture was cut away.";
+const ALL = "All of your picture is drawn: it has no transparent and no plain background.";
+
 /**
- * Return a drawing as the data URI of a PNG, and whether its background was cut away: it is where the
- * picture is transparent nowhere and has one colour all around.
+ * Return a drawing as the data URI of a PNG, and a note about its background. That is cut away where
+ * the picture is transparent nowhere and has one colour all around.
  */
-export async function readDrawing(file: File): Promise<{ source: string; isCut: boolean }> {
+export async function readDrawing(file: File): Promise<{ source: string; note: string }> {
   const image = await loadPicture(await readFile(file));
   const context = drawSmall(image, LARGEST);
   const pixels = context.getImageData(0, 0, context.canvas.width, context.canvas.height);
-  const isCut = cutOut(pixels);
-  if (isCut) context.putImageData(pixels, 0, 0);
-  return { source: context.canvas.toDataURL("image/png"), isCut };
+  let note = "";
+  if (isOpaque(pixels)) {
+    note = cutOut(pixels) ? CUT : ALL;
+    context.putImageData(pixels, 0, 0);
+  }
+  return { source: context.canvas.toDataURL("image/png"), note };
+}
+
+function isOpaque({ data }: ImageData): boolean {
+  return data.every((level, at) => at % 4 !== 3 || level === 255);
 }
 
 /** Make a plain background transparent, and return whether there is one around something. */
-export function cutOut({ data, width, height }: Pick<ImageData, "data" | "width" | "height">): boolean {
-  for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return false;
+function cutOut({ data, width, height }: ImageData): boolean {
   const border = listBorder(width, height);
   const differ = (pixel: number): number =>
     Math.max(...[0, 1, 2].map((k) => Math.abs((data[pixel * 4 + k] ?? 0) - (data[k] ?? 0))));

@@ -128,9 +128,9 @@ class ReferencesWidget extends Widget<unknown> {
     this.#error.textContent = this.#status.textContent = "";
     for (const file of files) {
       try {
-        const { source, isCut } = await readDrawing(file);
+        const { source, note } = await readDrawing(file);
         this.#add(source);
-        if (isCut) this.#status.textContent = "The plain background of your picture was cut away.";
+        this.#status.textContent = note;
       } catch (error) {
         this.#error.textContent = (error as Error).message;
       }
