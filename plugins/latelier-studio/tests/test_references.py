@@ -5,7 +5,8 @@ import io
 import re
 
 import pytest
-from PIL import Image, ImageDraw
+from latelier.contracts.images.references import visible_box
+from PIL import Image, ImageChops, ImageDraw
 from running import create, drag, drop, open_section, use_model
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -71,6 +72,14 @@ def make_drawing(mode: str = "RGB", background: object = "white") -> bytes:
     image = Image.new(mode, (200, 200), background)
     ImageDraw.Draw(image).ellipse((20, 60, 180, 140), fill="#7e3fb8")
     return to_png(image)
+
+
+def middle_of(picture: Image.Image, color: str) -> tuple[float, float]:
+    """Return where a colour is, as shares of the sides of a picture."""
+    red, _, blue, alpha = picture.split()
+    shares = (red if color == "red" else blue).point([0] * 200 + [255] * 56)
+    left, top, right, bottom = ImageChops.multiply(shares, alpha).getbbox()
+    return (left + right) / 2 / picture.width, (top + bottom) / 2 / picture.height
 
 
 def read_alpha(source: str) -> Image.Image:
@@ -168,6 +177,29 @@ def test_the_keyboard_and_the_number_fields_pose_a_drawing(open_form):
     page.locator(".drawing").focus()
     page.keyboard.press("Delete")
     assert page.locator(".drawing").count() == 0
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+@pytest.mark.parametrize("turn", [0, 35, 90, -120])
+def test_a_drawing_is_shown_as_the_model_sees_it(open_form, turn, is_mirrored):
+    page = open_form()
+    picture = Image.new("RGBA", (160, 160))
+    draw = ImageDraw.Draw(picture)
+    for corners, color in (((20, 60, 60, 100), "red"), ((60, 40, 140, 100), "blue")):
+        draw.rectangle(corners, fill=color)
+    drop(page, to_png(picture), WIDGET)
+    wait_until_drawn(page, 0)
+    page.get_by_label("Turn, degrees").fill(str(turn))
+    if is_mirrored:
+        page.get_by_role("button", name="Mirror #1").click()
+    uri = page.evaluate("document.querySelector('.drawing canvas').toDataURL()")
+    shown = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
+    posed = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else picture
+    posed = posed.rotate(turn, Image.Resampling.BICUBIC, expand=True)  # as `collage` does
+    expected = posed.crop(visible_box(posed))
+    assert shown.size == pytest.approx(expected.size, abs=3)
+    for color in ("red", "blue"):
+        assert middle_of(shown, color) == pytest.approx(middle_of(expected, color), abs=0.03)
 
 
 def test_a_finger_moves_a_drawing_and_the_page_elsewhere(open_form):
