@@ -231,6 +231,11 @@ def test_as_many_drawings_are_taken_as_fit(open_form):
     sync_api.expect(error).to_have_text("At most 3 drawings fit. Remove one first.")
     page.get_by_role("button", name="Remove #2").click()
     assert value_of(page) == {"pictures": ["cat", "red car"]}
+    add(page, "tree")  # where the owl was
+    page.get_by_label("As placed here").check()
+    boxes = value_of(page)["boxes"]
+    centers = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in boxes]
+    assert len({(round(x, 1), round(y, 1)) for x, y in centers}) == 3
 
 
 def test_a_plain_background_is_cut_away_and_transparency_stays_as_it_is(open_form):

@@ -3,7 +3,7 @@
 import { h, newId } from "../dom.ts";
 import { icon } from "../icons.ts";
 import type { Drawing } from "./drawing.ts";
-import { SMALLEST } from "./pose.ts";
+import { type Pose, SMALLEST } from "./pose.ts";
 
 interface Events {
   removed(): void;
@@ -26,10 +26,13 @@ export class DrawingRow {
     this.#drawing = drawing;
     this.#slot = h("button", { type: "button", class: "slot", onClick: () => events.mentioned() });
     const mirror = (): void => drawing.change(drawing.poses.mirrored(drawing.pose));
-    this.#mirror = h("button", { type: "button", class: "icon-button", hidden: !canPlace, onClick: mirror }, icon("mirror"));
-    this.#remove = h("button", { type: "button", class: "icon-button", onClick: () => events.removed() }, icon("close"));
-    this.#turn = createNumber(-180, 180, 5, (degrees) => drawing.poses.turned(drawing.pose, degrees), drawing);
-    this.#size = createNumber(SMALLEST * 100, 100, 1, (percent) => drawing.poses.resized(drawing.pose, percent / 100), drawing);
+    const button = { type: "button", class: "icon-button" };
+    this.#mirror = h("button", { ...button, hidden: !canPlace, onClick: mirror }, icon("mirror"));
+    this.#remove = h("button", { ...button, onClick: () => events.removed() }, icon("close"));
+    const turnTo = (degrees: number): Pose => drawing.poses.turned(drawing.pose, degrees);
+    this.#turn = createNumber(-180, 180, 5, turnTo, drawing);
+    const sizeAt = (percent: number): Pose => drawing.poses.resized(drawing.pose, percent / 100);
+    this.#size = createNumber(SMALLEST * 100, 100, 1, sizeAt, drawing);
     const numbers = h(
       "div",
       { class: "drawing-numbers", hidden: !canPlace },
@@ -83,7 +86,7 @@ function createNumber(
   min: number,
   max: number,
   step: number,
-  poseAt: (value: number) => Drawing["pose"],
+  poseAt: (value: number) => Pose,
   drawing: Drawing,
 ): HTMLInputElement {
   const input = h("input", {

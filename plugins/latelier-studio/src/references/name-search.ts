@@ -19,7 +19,8 @@ export class NameSearch {
   constructor(onChoose: (name: string) => void) {
     this.#onChoose = onChoose;
     const id = newId("search");
-    this.#list = h("ul", { id: newId("names"), class: "suggestions", role: "listbox", "aria-label": "Suggestions", hidden: true });
+    const list = { id: newId("names"), class: "suggestions", role: "listbox", "aria-label": "Suggestions" };
+    this.#list = h("ul", { ...list, hidden: true });
     this.#input = h("input", {
       id,
       type: "text",

@@ -1,10 +1,7 @@
 /** The widget of reference pictures: drawings from files or of the model's database, and their places. */
 
 import { acceptFiles, TYPES } from "../canvas/taking.ts";
-import type { Box } from "../canvas/box.ts";
-import { readBox } from "../canvas/layout.ts";
 import { debounce, h, newId } from "../dom.ts";
-import { asObject } from "../form/schema.ts";
 import { Widget } from "../form/widget.ts";
 import { icon } from "../icons.ts";
 import { Drawing } from "./drawing.ts";
@@ -13,8 +10,9 @@ import { NameSearch } from "./name-search.ts";
 import { Names } from "./names.ts";
 import { readDrawing } from "./own-picture.ts";
 import { Placement } from "./placement.ts";
-import type { Pose } from "./pose.ts";
+import { centerOf, type Pose, Poses, SQUARE } from "./pose.ts";
 import { Shape } from "./shape.ts";
+import { isOwn, readReferences, type Source, writeReferences } from "./value.ts";
 
 const SIZE = 0.4; // of a new drawing, 1 for the width of the picture
 const CENTERS: [number, number][] = [
@@ -25,15 +23,6 @@ const CENTERS: [number, number][] = [
 const OWN = "Your drawing";
 const MENTION = "#1 stands for the first drawing in the prompt: “#1 in a meadow”. Press the number to put it there.";
 const ALL_PLACED = " If the prompt names other things, add them here too, so that each has its place.";
-
-type Source = string | number;
-
-interface References {
-  pictures: Source[];
-  boxes?: Box[];
-  turns?: number[];
-  mirrored?: boolean[];
-}
 
 interface Entry {
   source: Source;
@@ -80,7 +69,8 @@ class ReferencesWidget extends Widget<unknown> {
   }
 
   #createFile(): HTMLInputElement {
-    const file = h("input", { type: "file", accept: TYPES.join(), multiple: true, class: "visually-hidden", id: newId("file") });
+    const props = { type: "file", accept: TYPES.join(), multiple: true, id: newId("file") };
+    const file = h("input", { ...props, class: "visually-hidden" });
     file.addEventListener("input", (event) => {
       event.stopPropagation();
       void this.#take([...(file.files ?? [])]).then(() => {
@@ -148,9 +138,17 @@ class ReferencesWidget extends Widget<unknown> {
     this.#read();
   }
 
+  /** Where a new drawing is at first: away from the others. */
+  get #freeCenter(): [number, number] {
+    const others = this.#entries.map(({ drawing }) => centerOf(drawing.pose));
+    const distance = ([x, y]: [number, number]): number =>
+      Math.min(2, ...others.map((other) => Math.hypot(x - other[0], y - other[1])));
+    const [farthest] = [...CENTERS].sort((a, b) => distance(b) - distance(a));
+    return farthest ?? [0.5, 0.5];
+  }
+
   #addEntry(source: Source, pose?: Pose): void {
-    const center = CENTERS[this.#entries.length % CENTERS.length] ?? [0.5, 0.5];
-    const start: Pose = pose ?? { box: [center[0] - SIZE / 2, center[1] - SIZE / 2, center[0] + SIZE / 2, center[1] + SIZE / 2], turn: 0, isMirrored: false };
+    const start = pose ?? new Poses(SQUARE, this.#aspect).at(this.#freeCenter, SIZE);
     const removed = (): void => this.#drop(entry);
     const changed = (): void => {
       entry.isPosed = true;
@@ -229,18 +227,11 @@ class ReferencesWidget extends Widget<unknown> {
   }
 
   #read(): void {
+    if (this.#entries.length === 0) this.#placement.isOwn = false;
     this.#number();
-    const pictures = this.#entries.map(({ source }) => source);
-    const poses = this.#entries.map(({ drawing }) => drawing.pose);
-    const places = {
-      boxes: poses.map(({ box }) => box),
-      turns: poses.map(({ turn }) => turn),
-      mirrored: poses.map(({ isMirrored }) => isMirrored),
-    };
-    if (pictures.length === 0) {
-      this.#placement.isOwn = false;
-      this.change(undefined);
-    } else this.change({ pictures, ...(this.#canPlace && this.#placement.isOwn && places) });
+    const { isOwn: isPlaced } = this.#placement;
+    const poseOf = ({ drawing }: Entry): Pose | undefined => (isPlaced ? drawing.pose : undefined);
+    this.change(writeReferences(this.#entries.map((entry) => ({ source: entry.source, pose: poseOf(entry) }))));
   }
 
   protected show(): void {
@@ -250,29 +241,11 @@ class ReferencesWidget extends Widget<unknown> {
     }
     this.#entries = [];
     this.#error.textContent = this.#status.textContent = "";
-    const { pictures, boxes, turns, mirrored } = readReferences(this.current, this.schema);
-    this.#placement.isOwn = boxes !== undefined;
-    pictures.forEach((source, k) => {
-      const box = boxes?.[k];
-      this.#addEntry(source, box && { box, turn: turns?.[k] ?? 0, isMirrored: mirrored?.[k] ?? false });
-    });
+    const references = readReferences(this.current, this.schema);
+    this.#placement.isOwn = references.some(({ pose }) => pose !== undefined);
+    for (const { source, pose } of references) this.#addEntry(source, pose);
     this.#number();
   }
-}
-
-function isOwn(source: Source): source is string {
-  return typeof source === "string" && source.startsWith("data:");
-}
-
-function readReferences(value: unknown, schema: Widget<unknown>["schema"]): References {
-  const { pictures = [], boxes, turns, mirrored } = asObject(value, schema);
-  const list = (Array.isArray(pictures) ? pictures : [pictures]) as Source[];
-  return {
-    pictures: list,
-    ...(boxes ? { boxes: (boxes as unknown[]).map(readBox) } : {}),
-    ...(turns ? { turns: turns as number[] } : {}),
-    ...(mirrored ? { mirrored: mirrored as boolean[] } : {}),
-  };
 }
 
 customElements.define("studio-references", ReferencesWidget);
