@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount
 from latelier_server import errors
 from latelier_server.a1111.routes import routes as a1111_routes
 from latelier_server.access.gate import Gate
-from latelier_server.api import gallery, jobs, models, replay
+from latelier_server.api import databases, gallery, jobs, models, replay
 from latelier_server.errors import ServerError
 from latelier_server.gallery.gallery import Gallery
 from latelier_server.jobs.submission import JobRunner
@@ -54,7 +54,7 @@ def create_app(
     kept = Gallery(settings.gallery) if settings.gallery else None
     runner = JobRunner(settings, pool, kept, metrics)
     metrics.watch(pool.loaded)
-    own = [*models.routes, *jobs.routes, *gallery.routes, *replay.routes]
+    own = [*models.routes, *databases.routes, *jobs.routes, *gallery.routes, *replay.routes]
     app = Starlette(
         routes=[
             *health.routes,

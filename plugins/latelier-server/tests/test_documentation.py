@@ -23,7 +23,7 @@ def test_every_route_is_on_the_page():
         for route in own.routes
         for method in route.methods - {"HEAD"}
     }
-    served = {(method, path.replace("{index:int}", "0")) for method, path in served}
+    served = {(method, re.sub(r"{(index|number):int}", "0", path)) for method, path in served}
     assert documented == served
     assert all(f"`{route.path}`" in PAGE for route in routes)
 

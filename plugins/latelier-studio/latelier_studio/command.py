@@ -21,7 +21,7 @@ def studio(
     MODEL is a name, a folder, or owner/name on the hub; the first is the default. Without any, all
     models on this machine are served. The page has the API of `latelier serve` under it.
 
-    Example: latelier studio emoji-scenes
+    Example: latelier studio scenes
 
     Args:
         models: names, folders, or owner/name on the hub.

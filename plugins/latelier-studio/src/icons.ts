@@ -21,6 +21,8 @@ const PATHS = {
   grid: "M4 4h7v7H4ZM13 4h7v7h-7ZM4 13h7v7H4ZM13 13h7v7h-7Z",
   check: "m5 12.5 4.5 4.5L19 7.5",
   approx: "M4 10c3-4 5-1 8 0s5 4 8 0M4 16c3-4 5-1 8 0s5 4 8 0",
+  turn: "M5 12a7 7 0 1 0 2.5-5.4M8 2.5 7.2 6.8l4.3.8",
+  mirror: "M12 3v3M12 9v3M12 15v3M12 20v1M8.5 6v12H2.5ZM15.5 6v12h6Z",
   warn: "M12 4 3 20h18ZM12 10v4M12 17v.01",
 } as const;
 

@@ -7,6 +7,7 @@ import "./canvas/image.ts";
 import "./canvas/layout.ts";
 import "./canvas/mask.ts";
 import "./canvas/semantic-map.ts";
+import "./references/references.ts";
 import { Studio } from "./page/studio.ts";
 
 void Studio.open();

@@ -1,5 +1,6 @@
 """A studio in a process of its own, and how a person's hands move on its page."""
 
+import base64
 import os
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,12 +18,15 @@ PLUGINS = Path(__file__).parents[2]
 
 
 @contextmanager
-def running_studio(folder: Path, *sites: Path) -> Iterator[str]:
-    """Give the URL of a studio with the embedded model and one with all kinds of inputs.
+def running_studio(
+    folder: Path, *sites: Path, models: Sequence[str] = ("emoji-scenes", "scenes")
+) -> Iterator[str]:
+    """Give the URL of a studio with embedded models and one with all kinds of inputs.
 
     Args:
-        folder: of the gallery and the second model.
+        folder: of the gallery and the last model.
         sites: where further plugins are installed.
+        models: embedded ones, the default first.
     """
     save_model(folder / "sketchbook")
     with socket.socket() as free:
@@ -35,7 +39,7 @@ def running_studio(folder: Path, *sites: Path) -> Iterator[str]:
         "OMP_NUM_THREADS": "1",
     }
     code = "import typer; from latelier_studio.command import studio; typer.run(studio)"
-    arguments = ["emoji-scenes", str(folder / "sketchbook"), "--port", str(port), "--no-browser"]
+    arguments = [*models, str(folder / "sketchbook"), "--port", str(port), "--no-browser"]
     arguments += ["--gallery", str(folder / "gallery"), "--precision", "float32"]
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=environment)
     url = f"http://127.0.0.1:{port}/"
@@ -101,3 +105,23 @@ def use_model(page, name: str) -> None:
     """Choose a model, and wait for its form."""
     page.select_option("select[aria-label=Model]", name)
     page.wait_for_selector("[data-input=layout]")
+
+
+def drop(page, data: bytes, on: str = "body", kind: str = "image/png") -> None:
+    """Drop a file on an element."""
+    page.evaluate(
+        """([text, on, type]) => {
+            const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "a", { type }));
+            const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+            for (const name of ["dragenter", "dragover", "drop"])
+                document.querySelector(on).dispatchEvent(new DragEvent(name, options));
+        }""",
+        [base64.b64encode(data).decode(), on, kind],
+    )
+
+
+def to_uri(data: bytes) -> str:
+    """Return a PNG as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"

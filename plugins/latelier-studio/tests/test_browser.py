@@ -3,65 +3,18 @@
 import base64
 import io
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
-from running import create, drag, open_section, start_long_run, use_model
+from running import create, drag, drop, open_section, start_long_run, to_uri, use_model
 
 sync_api = pytest.importorskip("playwright.sync_api")
-PATIENCE = 60_000  # milliseconds: the machine may be busy
-sync_api.expect.set_options(timeout=PATIENCE)
-CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 
 CHANGE_A_PART = ".panel label:has-text('Change a part')"
 MODEL = "select[aria-label=Model]"
 NO_PICTURE = "This file is no picture that can be read: PNG, JPEG or WebP."
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def open_page(browser, studio) -> Iterator[Callable[..., object]]:
-    """Open the studio. A message on the console, unless of one of the `answers`, is a failure."""
-    faults: list[str] = []
-    contexts = []
-
-    def open_it(
-        width: int = 1280, height: int = 860, theme: str = "light", answers: Sequence[int] = ()
-    ) -> object:
-        def note(message: Any) -> None:
-            if not any(f"status of {status} " in message.text for status in answers):
-                faults.append(message.text)
-
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=theme, has_touch=width < 500
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", note)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(studio)
-        page.wait_for_selector(".prompt-bar")
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert faults == []
 
 
 def values_of(page, selector: str) -> list[int]:
@@ -80,26 +33,6 @@ def values_of(page, selector: str) -> list[int]:
         }""",
         selector,
     )
-
-
-def drop(page, data: bytes, on: str = "body", kind: str = "image/png") -> None:
-    """Drop a file on an element."""
-    page.evaluate(
-        """([text, on, type]) => {
-            const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "a", { type }));
-            const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
-            for (const name of ["dragenter", "dragover", "drop"])
-                document.querySelector(on).dispatchEvent(new DragEvent(name, options));
-        }""",
-        [base64.b64encode(data).decode(), on, kind],
-    )
-
-
-def to_uri(data: bytes) -> str:
-    """Return a PNG as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 def png(size: tuple[int, int], color: str, box: tuple[int, int, int, int] | None = None) -> bytes:
@@ -159,6 +92,26 @@ def test_cancel_stops_the_job(open_page):
     start_long_run(page)
     page.click("text=Cancel")
     page.wait_for_selector("text=Cancelled.")
+
+
+def test_pressing_the_button_twice_makes_one_picture(open_page):
+    page = open_page()
+    sent = []
+
+    def hold(route):
+        if route.request.method == "POST":
+            sent.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs", hold)
+    page.fill(".prompt-bar textarea", "a cat")
+    for _ in range(3):
+        page.click("text=Create")
+    page.wait_for_timeout(200)  # for requests that should not come
+    [only] = sent
+    only.continue_()
+    page.wait_for_selector(".frame-button")
 
 
 def test_boxes_and_a_map_reach_the_model(open_page):
@@ -611,13 +564,19 @@ def test_a_plugin_brings_its_widget(open_page):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_is_accessible_and_fits(open_page, theme, width):
+@pytest.mark.parametrize("model", ["sketchbook", "scenes"])
+def test_the_page_is_accessible_and_fits(open_page, theme, width, model):
     page = open_page(width, theme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     create(page, "a red apple")
-    use_model(page, "sketchbook")
+    use_model(page, model)
     for summary in page.locator(".section > summary").all():
         summary.click()
+    if model == "scenes":
+        create(page, "a cat and a qwxzy in a meadow")
+        drop(page, png((64, 64), "teal"), "studio-references")
+        page.get_by_label("Add a drawing by its name").fill("cat")
+        page.locator(".suggestions img").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if not AXE.exists():
         pytest.skip("axe-core is not installed: npm ci --ignore-scripts")

@@ -32,6 +32,7 @@ async def read_settings(request: Request) -> Response:
         "adapter_scales": _scales(record),
         "index": record.index,
         "seed": record.request.seed + record.index,
+        "drew": [{"name": each.name} for each in record.drew],
         "altered": pixel_hash(image) != record.pixels_sha256,
     }
     return JSONResponse(answer)

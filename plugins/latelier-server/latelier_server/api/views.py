@@ -100,9 +100,11 @@ def describe_job(job: ServerJob) -> dict[str, Any]:
                 "width": picture.width,
                 "height": picture.height,
                 "gallery_id": picture.gallery_id,
+                "drew": list(picture.drew),
             }
             for index, picture in enumerate(job.pictures)
         ],
+        "warnings": list(job.warnings),
         "error": None if job.error is None else describe_error(job.error),
         "result": job.result,
     }
@@ -119,6 +121,7 @@ def describe_entry(entry: GalleryEntry) -> dict[str, Any]:
         "seed": entry.seed,
         "width": entry.size[0],
         "height": entry.size[1],
+        "drew": entry.drew,
         "starred": entry.starred,
     }
 

@@ -36,6 +36,7 @@ class GalleryEntry:
         request: as `Pipeline.stream_json` takes it; pictures in it are left out.
         seed: of this picture.
         size: (width, height) in pixels.
+        drew: its references, as the provenance has them.
         starred: whether its owner has marked it.
     """
 
@@ -45,6 +46,7 @@ class GalleryEntry:
     request: dict[str, Any]
     seed: int
     size: tuple[int, int]
+    drew: list[dict[str, Any]]
     starred: bool = False
 
     @property
@@ -174,8 +176,9 @@ def _describe(
     request = _without_pictures(dict(provenance["request"]))
     width, height = request["size"]
     created = int(id_.partition("-")[0]) / 1000
+    drew = list(provenance.get("drew", []))
     return GalleryEntry(
-        id_, created, model, request, int(provenance["seed"]), (width, height), starred
+        id_, created, model, request, int(provenance["seed"]), (width, height), drew, starred
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import io
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,6 +32,7 @@ class FinishedPicture:
         width: in pixels.
         height: in pixels.
         gallery_id: in the gallery; None if it is not kept there.
+        drew: its references, as the provenance has them.
     """
 
     data: bytes
@@ -39,6 +40,7 @@ class FinishedPicture:
     width: int
     height: int
     gallery_id: str | None = None
+    drew: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(eq=False)
@@ -49,6 +51,7 @@ class ServerJob:
         owner: who may see it.
         model: its name.
         run: of the model; None once it has ended, so that its model can be unloaded.
+        warnings: human-readable sentences about the request.
         id: cannot be guessed.
         created: seconds since 1970.
         step: of `steps`, of the batch that runs.
@@ -63,6 +66,7 @@ class ServerJob:
     owner: str
     model: str
     run: Run | None
+    warnings: tuple[str, ...] = ()
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     created: float = field(default_factory=time.time)
     started: float | None = None

@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from math import inf
 from typing import Any, ParamSpec, TypeVar
 
@@ -93,17 +92,23 @@ class JobRunner:
         async with AsyncExitStack() as stack:
             name = submission.model or self.pool.default
             model = await stack.enter_async_context(self.pool.use(name))
+            warnings: list[str] = []
+
+            def admit(cost: RunCost) -> None:
+                self._admit(client, cost)
+                warnings.extend(cost.warnings)
+
             run = await model.submit(
                 submission.request,
                 deadline=min(submission.seconds or self._limits.seconds, self._limits.seconds),
                 client=client.id,
                 adapter_scales=submission.adapter_scales,
-                admit=partial(self._admit, client),
+                admit=admit,
             )
             if self.is_draining:  # since the request came
                 run.cancel()
                 self._check_open()
-            job = ServerJob(client.owner, name, run)
+            job = ServerJob(client.owner, name, run, tuple(warnings))
             self.store.add(job)
             follow = self._follow(job, run, submission, stack.pop_all())
             task = asyncio.create_task(follow)
@@ -177,7 +182,8 @@ class JobRunner:
             id_ = None
             if self.gallery is not None and submission.is_kept:
                 id_ = self.gallery.add(job.owner, data, job.model, picture.provenance)
-            finished.append(FinishedPicture(data, picture.seed, *picture.image.size, id_))
+            drew = picture.provenance["drew"]
+            finished.append(FinishedPicture(data, picture.seed, *picture.image.size, id_, drew))
         self.metrics.postprocess.observe(time.perf_counter() - start)
         return finished
 

@@ -23,22 +23,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunCost:
-    """What a planned run takes.
+    """What a planned run takes, and what its request is warned of.
 
     Attributes:
         steps: that the request has.
         pictures: of all rows.
         picture_steps: steps that run, of all pictures together.
+        warnings: human-readable sentences, with the input or field in front: "prompt: ...".
     """
 
     steps: int
     pictures: int
     picture_steps: int
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of_plan(cls, plan: Plan) -> "RunCost":
         """Return the cost of a plan."""
-        return cls(plan.request.steps, plan.count, plan.count * plan.sigmas.steps)
+        steps = plan.count * plan.sigmas.steps
+        return cls(plan.request.steps, plan.count, steps, plan.warnings)
 
 
 Admit = Callable[[RunCost], None]

@@ -235,3 +235,20 @@ def test_a_server_without_a_gallery(serve, finish):
     client = serve(gallery=None)
     assert client.get("/api/gallery").status_code == 404
     assert finish(client, submit(client))["pictures"][0]["gallery_id"] is None
+
+
+def test_a_picture_says_what_was_looked_up(serve, finish):
+    client = serve(models=("scenes",))
+    inputs = {"prompt": "a kitten and a qwxzy in a meadow"}
+    job = finish(client, submit(client, inputs=inputs, seed=7))
+    assert "'qwxzy' is not in latelier/emoji" in job["warnings"][0]
+    [picture] = job["pictures"]
+    [cat] = picture["drew"]
+    assert cat["name"] == "cat"
+    assert len(cat["box"]) == 4
+    entry = client.get(f"/api/gallery/{picture['gallery_id']}").json()
+    assert entry["drew"] == picture["drew"]
+    data = client.get(picture["url"]).content
+    assert client.post("/api/read", content=data, headers=PNG).json()["drew"] == [{"name": "cat"}]
+    reread = serve(models=("scenes",)).get("/api/gallery").json()["pictures"]
+    assert [each["drew"] for each in reread] == [picture["drew"]]

@@ -1,6 +1,7 @@
 /** Calls of the server's API, the only one that the studio uses. */
 
 import type {
+  DatabaseEntry,
   Fault,
   GalleryPicture,
   Job,
@@ -61,11 +62,16 @@ async function json<T>(method: string, path: string, body?: unknown): Promise<T>
 }
 
 const encode = encodeURIComponent;
+const encodePath = (name: string): string => name.split("/").map(encode).join("/");
+const databasePath = (name: string): string => `/databases/${encodePath(name)}`;
 
 export const api = {
   server: () => json<Server>("GET", "/"),
   models: async () => (await json<{ models: ModelSummary[] }>("GET", "/models")).models,
-  model: (name: string) => json<Model>("GET", `/models/${name.split("/").map(encode).join("/")}`),
+  model: (name: string) => json<Model>("GET", `/models/${encodePath(name)}`),
+
+  database: (name: string) => json<{ entries: DatabaseEntry[] }>("GET", databasePath(name)),
+  databasePicture: (name: string, number: number) => `/api${databasePath(name)}/pictures/${number}`,
 
   submit: (request: PictureRequest) => json<Job>("POST", "/jobs", request),
   jobs: async () => (await json<{ jobs: Job[] }>("GET", "/jobs")).jobs,

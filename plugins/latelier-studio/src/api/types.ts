@@ -1,5 +1,7 @@
 /** What the server's API sends and takes (docs/server.md). */
 
+import type { Box } from "../canvas/box.ts";
+
 export interface Server {
   limits: { pictures: number; steps: number; pixels: number };
   has_gallery: boolean;
@@ -94,12 +96,27 @@ export interface PictureRequest {
   [field: string]: unknown;
 }
 
+/** An entry of a database of pictures; its place in the list is its number. */
+export interface DatabaseEntry {
+  name: string;
+  synonyms: string[];
+}
+
+/** What a picture was shown: an entry of a database, or without a name a picture of the request. */
+export interface Drew {
+  name: string | null;
+  box?: Box;
+  turn?: number;
+  mirrored?: boolean;
+}
+
 export interface JobPicture {
   url: string;
   seed: number;
   width: number;
   height: number;
   gallery_id: string | null;
+  drew: Drew[];
 }
 
 export interface Verdict {
@@ -128,6 +145,8 @@ export interface Job {
   batch: number;
   batches: number;
   pictures: JobPicture[];
+  /** Sentences about the request, each with the field in front. */
+  warnings: string[];
   error: Fault | null;
   result: Verdict | null;
 }
@@ -147,6 +166,7 @@ export interface GalleryPicture {
   seed: number;
   width: number;
   height: number;
+  drew: Drew[];
   starred: boolean;
 }
 
@@ -156,6 +176,7 @@ export interface PictureSettings {
   is_served: boolean;
   request: PictureRequest;
   adapter_scales: Record<string, number>;
+  drew: Drew[];
   index: number;
   seed: number;
   altered: boolean;

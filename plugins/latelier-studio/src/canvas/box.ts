@@ -8,7 +8,7 @@ export type Box = [x0: number, y0: number, x1: number, y1: number];
 const SMALLEST = 0.02;
 const STEP = 0.02;
 
-function clamp(value: number, low = 0, high = 1): number {
+export function clamp(value: number, low = 0, high = 1): number {
   return Math.min(high, Math.max(low, value));
 }
 

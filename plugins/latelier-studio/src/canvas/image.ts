@@ -4,11 +4,14 @@ import { h, newId } from "../dom.ts";
 import { registerFormat } from "../form/formats.ts";
 import { Widget } from "../form/widget.ts";
 import { icon } from "../icons.ts";
+import { shrinkPicture } from "./pictures.ts";
 import { acceptFiles, readFile, TYPES } from "./taking.ts";
 
 class ImageWidget extends Widget<string> {
   #thumbnail!: HTMLImageElement;
   #remove!: HTMLButtonElement;
+  readonly #size = h("p", { class: "hint", role: "status" });
+  readonly #shrink = h("button", { type: "button", class: "quiet", hidden: true }, "Make it smaller");
   readonly #error = h("p", { class: "error", role: "alert" });
 
   protected build(): void {
@@ -28,8 +31,10 @@ class ImageWidget extends Widget<string> {
       "Remove",
     );
     const choose = h("label", { class: "choose", htmlFor: file.id }, icon("image"), "Choose a picture");
-    const actions = h("div", { class: "image-actions" }, file, choose, this.#remove);
-    this.append(this.#thumbnail, actions, this.#error);
+    const actions = h("div", { class: "image-actions" }, file, choose, this.#remove, this.#shrink);
+    this.#shrink.addEventListener("click", () => void this.#makeSmaller());
+    this.#thumbnail.addEventListener("load", () => this.#showSize());
+    this.append(this.#thumbnail, actions, this.#size, this.#error);
     acceptFiles(this, (dropped) => void this.#take(dropped));
   }
 
@@ -47,7 +52,24 @@ class ImageWidget extends Widget<string> {
     this.show();
   }
 
+  /** Say that a condition is larger than the pictures of the model: it may ask for a very large picture. */
+  #showSize(): void {
+    const { naturalWidth, naturalHeight } = this.#thumbnail;
+    const [width, height] = this.host.size();
+    const isLarge = this.closest("[data-input]") !== null && naturalWidth * naturalHeight > width * height;
+    this.#shrink.hidden = !isLarge;
+    this.#size.textContent = isLarge
+      ? `It has ${naturalWidth} × ${naturalHeight} pixels, and pictures here have ${width} × ${height}. That may take very long.`
+      : "";
+  }
+
+  async #makeSmaller(): Promise<void> {
+    if (this.current) this.#set(await shrinkPicture(this.current, Math.min(...this.host.size())));
+  }
+
   protected show(): void {
+    this.#shrink.hidden = true;
+    this.#size.textContent = "";
     this.#thumbnail.hidden = this.#remove.hidden = !this.current;
     if (this.current) this.#thumbnail.src = this.current;
     else this.#thumbnail.removeAttribute("src");

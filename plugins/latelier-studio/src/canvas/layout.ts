@@ -12,6 +12,9 @@ import { ZoomView } from "./zoom.ts";
 
 type Item = Record<string, unknown>;
 
+const SLOT = /^#\d+$/;
+const SLOTS = "#1 is the first thing that the prompt names, #2 the second. Give each of them a box.";
+
 const SMALLEST = 0.02; // side of a box, 1 for the whole picture
 
 interface Entry {
@@ -42,7 +45,8 @@ class LayoutWidget extends Widget<Item[]> {
       icon("plus"),
       "Add a box",
     );
-    this.append(new ZoomView(this.#sheet).element, this.#rows, this.#add);
+    const hint = this.#slots && h("small", { class: "hint" }, SLOTS);
+    this.append(new ZoomView(this.#sheet).element, this.#rows, this.#add, hint ?? "");
     this.#sheet.addEventListener("pointerdown", (event) => this.#draw(event));
     this.resize();
   }
@@ -78,8 +82,25 @@ class LayoutWidget extends Widget<Item[]> {
     return this.#entries.length >= (this.schema.maxItems ?? Number.POSITIVE_INFINITY);
   }
 
+  /** The names of the field whose values are all slots of references, "#1", "#2" ..., and of the slots. */
+  get #slots(): { field: string; names: string[] } | undefined {
+    for (const [field, raw] of Object.entries(this.#item.properties ?? {})) {
+      const names = resolve(raw, this.#item.$defs).enum ?? [];
+      if (names.length > 0 && names.every((name) => SLOT.test(name))) return { field, names };
+    }
+    return undefined;
+  }
+
+  /** Return the first slot that no box has yet, as a part of an item. */
+  get #freeSlot(): Item {
+    const { field, names } = this.#slots ?? { field: "", names: [] };
+    const taken = this.#entries.map(({ widgets }) => widgets.get(field)?.value);
+    const free = names.find((name) => !taken.includes(name));
+    return free === undefined ? {} : { [field]: free };
+  }
+
   #addNew(box: Box): void {
-    const entry = this.#addEntry({ [this.#boxField]: box });
+    const entry = this.#addEntry({ ...this.#freeSlot, [this.#boxField]: box });
     this.#read();
     entry.row.querySelector<HTMLElement>("input, select")?.focus();
   }
@@ -146,7 +167,9 @@ class LayoutWidget extends Widget<Item[]> {
   #number(): void {
     this.#entries.forEach(({ box, row, widgets }, index) => {
       const text = [...widgets.values()].map((each) => each.value).find((v) => typeof v !== "boolean");
-      box.name(`${index + 1}`, text === undefined ? "" : String(text));
+      const label = text === undefined ? "" : String(text);
+      if (SLOT.test(label)) box.name(label, "");
+      else box.name(`${index + 1}`, label);
       row.setAttribute("aria-label", `Box ${index + 1}`);
       const name = row.querySelector(".row-name");
       if (name) name.textContent = String(index + 1);
@@ -178,7 +201,8 @@ class LayoutWidget extends Widget<Item[]> {
   }
 }
 
-function readBox(value: unknown): Box {
+/** Return a box as the API has it: a list, or an object. */
+export function readBox(value: unknown): Box {
   if (Array.isArray(value)) return value as Box;
   const { x0, y0, x1, y1 } = value as Record<"x0" | "y0" | "x1" | "y1", number>;
   return [x0, y0, x1, y1];

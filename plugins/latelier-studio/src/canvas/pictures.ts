@@ -65,7 +65,24 @@ export async function cropPicture(source: string, [width, height]: [number, numb
   return context.canvas.toDataURL("image/png");
 }
 
-function createContext(width: number, height: number): CanvasRenderingContext2D {
+/** Return a picture as a PNG whose longer side has at most `most` pixels. */
+export async function shrinkPicture(source: string, most: number): Promise<string> {
+  const { canvas } = drawSmall(await loadPicture(source), most);
+  return canvas.toDataURL("image/png");
+}
+
+/** Return the context of a canvas with a picture whose longer side has at most `most` pixels. */
+export function drawSmall(image: HTMLImageElement, most: number): CanvasRenderingContext2D {
+  const scale = Math.min(1, most / Math.max(image.naturalWidth, image.naturalHeight));
+  const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
+  const context = createContext(Math.max(1, Math.round(width)), Math.max(1, Math.round(height)));
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, 0, 0, context.canvas.width, context.canvas.height);
+  return context;
+}
+
+/** Return the context of a new canvas. */
+export function createContext(width: number, height: number): CanvasRenderingContext2D {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");

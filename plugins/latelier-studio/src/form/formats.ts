@@ -1,7 +1,7 @@
 /** Which widget edits a value: by its `format`, else by its type. */
 
 import type { Schema } from "../api/types.ts";
-import { isListOfBoxes } from "./schema.ts";
+import { hasReferences, isListOfBoxes } from "./schema.ts";
 import type { WidgetElement } from "./widget.ts";
 
 const tags = new Map<string, string>();
@@ -35,6 +35,7 @@ function tagOf(schema: Schema): string {
       if (isListOfBoxes(schema)) return "studio-layout";
       return schema.items?.type || schema.items?.format ? "studio-list" : "studio-json";
     case "object":
+      if (hasReferences(schema)) return "studio-references";
       return schema.properties ? "studio-object" : "studio-json";
     default:
       return "studio-json";

@@ -47,6 +47,12 @@ export function isListOfBoxes(schema: Schema): boolean {
   );
 }
 
+/** Return whether a schema is an object with a list of reference pictures. */
+export function hasReferences(schema: Schema): boolean {
+  const items = schema.properties?.pictures?.items;
+  return (items?.anyOf ?? []).some(({ format }) => format === "reference");
+}
+
 /** Return the first sentence of a description, as a hint. */
 export function hintOf(schema: Schema): string {
   const text = (schema.description ?? "").split(/\n|(?<=\.) /)[0]?.replaceAll("`", "") ?? "";

@@ -7,6 +7,8 @@ export interface Host {
   model: Model;
   /** Return (width, height) in pixels of the picture that will be made. */
   size(): [number, number];
+  /** Return the name of the database in which the request looks up drawings; undefined: none. */
+  database(): string | undefined;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface WidgetElement extends HTMLElement {
   value: unknown;
   /** The picture that lies under a mask. */
   picture?: string | undefined;
-  /** Called when the size of the picture that will be made has changed. */
+  /** Called when the size of the picture that will be made, or another detail, has changed. */
   resize?(): void;
 }
 

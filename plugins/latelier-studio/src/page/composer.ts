@@ -1,7 +1,7 @@
 /** The form: it makes a request of what the person enters, and shows a request that is given. */
 
 import { ApiError } from "../api/client.ts";
-import type { Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
+import type { Drew, Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
 import { findField, findInvalid, labelOf, markField, unmarkFields } from "../form/faults.ts";
 import { createField, type Field } from "../form/field.ts";
@@ -9,7 +9,8 @@ import { choicesOf, simplify } from "../form/named.ts";
 import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
 import { Details } from "./details.ts";
-import { Inputs, promptOf } from "./inputs.ts";
+import { hasEachSlot, withNames } from "./drew.ts";
+import { Inputs, promptOf, referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
 import type { Extent } from "./pictures.ts";
 import { PromptBar } from "./prompt-bar.ts";
@@ -34,7 +35,11 @@ export class Composer {
   constructor(model: Model, server: Server, onSubmit: () => void) {
     this.#model = model;
     this.#prompt = promptOf(model);
-    const host: Host = { model, size: () => this.#details?.get("size") as [number, number] };
+    const host: Host = {
+      model,
+      size: () => this.#details?.get("size") as [number, number],
+      database: () => (this.#details?.get("database") as string | null) ?? undefined,
+    };
     const properties = model.request.properties ?? {};
     this.bar = new PromptBar(model, this.#prompt, onSubmit);
     this.#details = new Details(model.request, host, server);
@@ -63,6 +68,7 @@ export class Composer {
     this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
     this.panel.append(...this.#sections());
     this.#details.element.addEventListener("input", () => this.#resize());
+    this.panel.addEventListener("mention", (event) => this.bar.insert((event as CustomEvent<string>).detail));
     this.panel.addEventListener("input", () => {
       this.bar.error = ""; // it was about what has changed now
     });
@@ -118,7 +124,8 @@ export class Composer {
 
   /** Show the request of one picture, which has inputs of one row. */
   set request(request: PictureRequest) {
-    const { inputs, ...start } = this.#withoutInpainting(request);
+    const { inputs: given, ...start } = this.#withoutInpainting(request);
+    const inputs = this.#spellOut(given);
     if (this.#prompt) {
       this.bar.prompt = this.#promptText(inputs[this.#prompt]);
       if (this.#negative) {
@@ -148,6 +155,18 @@ export class Composer {
     return { ...request, ...pictures, inputs };
   }
 
+  /** Return inputs with names in the prompt, where references are what the look-up makes of such names. */
+  #spellOut(inputs: Record<string, unknown>): Record<string, unknown> {
+    const name = referencesOf(this.#model);
+    if (!name || !this.#prompt) return inputs;
+    const { pictures, ...poses } = asObject(inputs[name], this.#model.inputs[name] ?? {});
+    const text = this.#promptText(inputs[this.#prompt]);
+    const isPosed = Object.values(poses).some((each) => each !== undefined && each !== null);
+    if (isPosed || !isNames(pictures) || !hasEachSlot(text, pictures.length)) return inputs;
+    const { [name]: _, ...others } = inputs;
+    return { ...others, [this.#prompt]: withNames(text, pictures.map((each) => ({ name: each }))) };
+  }
+
   #promptText(value: unknown): string {
     const schema = this.#model.inputs[this.#prompt ?? ""];
     return String(schema ? (Object.values(asObject(value, schema))[0] ?? "") : "");
@@ -167,10 +186,23 @@ export class Composer {
     return Object.fromEntries(entries) as PictureRequest;
   }
 
-  /** Put the prompt of a request into the form. */
-  usePrompt(request: PictureRequest): void {
+  /** Put the prompt of a request into the form, with the names of what the picture drew. */
+  usePrompt(request: PictureRequest, drew: Drew[]): void {
     const text = this.#promptText(request.inputs[this.#prompt ?? ""]);
-    if (text) this.bar.prompt = text;
+    if (text) this.bar.prompt = drew.some(({ name }) => name === null) ? text : withNames(text, drew);
+  }
+
+  /**
+   * Let a picture that starts from another one show the same things. All of it: they stay where they
+   * are. A part: what is named goes there, so nothing else is named.
+   */
+  useReferences(request: PictureRequest, drew: Drew[], extent: Extent): void {
+    const name = referencesOf(this.#model);
+    if (!name || drew.length === 0) return;
+    const isPart = extent === "part";
+    if (isPart) this.bar.prompt = "";
+    const { pictures } = asObject(request.inputs[name], this.#model.inputs[name] ?? {});
+    this.#inputs.set(name, isPart ? undefined : poseReferences(pictures, drew));
   }
 
   /** Take a picture to start from. New ones have a size near to `size`; by default it stays as it is. */
@@ -221,6 +253,20 @@ export class Composer {
     if (!(error instanceof ApiError && error.field)) return undefined;
     return findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
   }
+}
+
+function isNames(pictures: unknown): pictures is string[] {
+  const isName = (each: unknown): boolean => typeof each === "string" && !each.startsWith("data:");
+  return Array.isArray(pictures) && pictures.every(isName);
+}
+
+/** Return an input of references, each at the place where a picture drew it; undefined if that is not known. */
+function poseReferences(pictures: unknown, drew: Drew[]): unknown {
+  const boxes = drew.flatMap(({ box }) => (box ? [box] : []));
+  if (boxes.length < drew.length) return undefined;
+  const turns = drew.map(({ turn }) => turn ?? 0);
+  const mirrored = drew.map((each) => each.mirrored ?? false);
+  return { pictures: Array.isArray(pictures) ? pictures : [pictures], boxes, turns, mirrored };
 }
 
 /** Return a choice of how many pictures are made. */

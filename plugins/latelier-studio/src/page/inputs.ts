@@ -4,7 +4,7 @@ import type { Model, Schema } from "../api/types.ts";
 import { h, humanize, newId } from "../dom.ts";
 import { createField } from "../form/field.ts";
 import { createWidget } from "../form/formats.ts";
-import { hintOf, resolve } from "../form/schema.ts";
+import { hasReferences, hintOf, resolve } from "../form/schema.ts";
 import type { Host, WidgetElement } from "../form/widget.ts";
 import { Section } from "./section.ts";
 
@@ -19,6 +19,11 @@ export function promptOf(model: Model): string | undefined {
     const [only] = fields;
     return fields.length === 1 && only?.type === "string" && (only.maxLength ?? 0) > LONG_TEXT;
   })?.[0];
+}
+
+/** Return the name of the input of reference pictures, if there is one. */
+export function referencesOf(model: Model): string | undefined {
+  return Object.keys(model.inputs).find((name) => hasReferences(resolve(model.inputs[name] ?? {})));
 }
 
 /** The widgets of all inputs but the prompt, in sections. */
@@ -65,6 +70,13 @@ export class Inputs {
       widget.value = inputs[name];
       this.sections.get(name)?.refresh();
     }
+  }
+
+  /** Set one input. */
+  set(name: string, value: unknown): void {
+    const widget = this.#widgets.get(name);
+    if (widget) widget.value = value;
+    this.sections.get(name)?.refresh();
   }
 
   /** The strengths of adapters that are used, other than that of training. */

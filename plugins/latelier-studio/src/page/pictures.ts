@@ -1,6 +1,7 @@
 /** Pictures as the page handles them, whether they come from a job or from the gallery. */
 
-import type { GalleryPicture, Job, PictureRequest } from "../api/types.ts";
+import type { Drew, GalleryPicture, Job, PictureRequest } from "../api/types.ts";
+import { withNames } from "./drew.ts";
 
 export interface Shown {
   url: string;
@@ -10,6 +11,7 @@ export interface Shown {
   /** In the gallery; null if it is not kept there. */
   galleryId: string | null;
   request: PictureRequest | null;
+  drew: Drew[];
   starred: boolean;
 }
 
@@ -34,24 +36,27 @@ export function ofJob(job: Job, request: PictureRequest | null): Shown[] {
     height: each.height,
     galleryId: each.gallery_id,
     request,
+    drew: each.drew,
     starred: false,
   }));
 }
 
 export function ofGallery(entry: GalleryPicture): Shown {
-  const { url, seed, width, height, id, request, starred } = entry;
-  return { url, seed, width, height, galleryId: id, request: { ...request, model: entry.model }, starred };
+  const { url, seed, width, height, id, request, drew, starred } = entry;
+  return { url, seed, width, height, galleryId: id, request: { ...request, model: entry.model }, drew, starred };
 }
 
 /** Return the texts of a request's inputs, as a caption and for screen readers. */
 export function captionOf(picture: Shown): string {
   const texts: string[] = [];
   const collect = (value: unknown): void => {
-    if (typeof value === "string" && !value.startsWith("data:")) texts.push(value);
+    if (typeof value === "string" && !value.startsWith("data:")) texts.push(withNames(value, picture.drew));
     else if (typeof value === "object" && value !== null) Object.values(value).forEach(collect);
   };
   collect(picture.request?.inputs);
-  return [...new Set(texts)].join(", ") || "A picture";
+  const names = picture.drew.map(({ name }) => name);
+  const others = texts.filter((text) => !names.includes(text)); // a prompt has the names already
+  return [...new Set(others.length > 0 ? others : texts)].join(", ") || "A picture";
 }
 
 /** Return an image of a picture. Small ones stay crisp when they are enlarged. */

@@ -76,6 +76,17 @@ export class PromptBar {
     if (this.#text) this.#text.value = text;
   }
 
+  /** Put a word into the prompt, where the cursor is, and leave the cursor behind it. */
+  insert(word: string): void {
+    const area = this.#text;
+    if (!area) return;
+    const [before, after] = [area.value.slice(0, area.selectionStart), area.value.slice(area.selectionEnd)];
+    const start = `${before}${/(^|\s)$/.test(before) ? "" : " "}${word}${/^[\s,.]/.test(after) ? "" : " "}`;
+    area.value = start + after;
+    area.focus();
+    area.setSelectionRange(start.length, start.length);
+  }
+
   /** Let the button cancel what runs; undefined: it creates again. */
   set onCancel(cancel: (() => void) | undefined) {
     this.#onCancel = cancel;

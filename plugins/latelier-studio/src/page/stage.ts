@@ -2,8 +2,9 @@
 
 import { ApiError, api, follow } from "../api/client.ts";
 import type { Job, PictureRequest } from "../api/types.ts";
-import { h } from "../dom.ts";
+import { h, humanize } from "../dom.ts";
 import { type IconName, icon } from "../icons.ts";
+import { describeDrew } from "./drew.ts";
 import { imageOf, ofJob, type PictureActions, type Shown } from "./pictures.ts";
 
 interface Events extends PictureActions {
@@ -19,9 +20,11 @@ export class Stage {
   readonly #status = h("p", { class: "stage-status", role: "status" });
   readonly #bar = h("progress", { max: 1, value: 0, "aria-label": "Progress" });
   readonly #strip = h("div", { class: "strip" });
+  readonly #notes = h("div", { class: "stage-notes", role: "status" });
   readonly #actions = h("div", { class: "stage-actions" });
   readonly #events: Events;
   #pictures: Shown[] = [];
+  #warnings: string[] = [];
   #index = 0;
 
   constructor(events: Events) {
@@ -30,7 +33,7 @@ export class Stage {
       "section",
       { class: "stage", "aria-label": "Picture" },
       this.#frame,
-      h("div", { class: "stage-foot" }, this.#bar, this.#status, this.#strip, this.#actions),
+      h("div", { class: "stage-foot" }, this.#bar, this.#status, this.#strip, this.#notes, this.#actions),
     );
     this.#bar.hidden = true;
     this.clear();
@@ -38,6 +41,7 @@ export class Stage {
 
   clear(): void {
     this.#pictures = [];
+    this.#warnings = [];
     this.#frame.replaceChildren(
       h(
         "div",
@@ -50,6 +54,13 @@ export class Stage {
     this.#showActions();
   }
 
+  /** Say what the picture was shown, and what its request is warned of. */
+  #showNotes(): void {
+    const drew = describeDrew(this.#pictures[this.#index]?.drew ?? []);
+    const warnings = this.#warnings.map((text) => h("p", {}, icon("warn"), nameField(text)));
+    this.#notes.replaceChildren(...(drew ? [h("p", {}, drew)] : []), ...warnings);
+  }
+
   /** Make pictures. */
   async run(request: PictureRequest): Promise<void> {
     await this.attach(await api.submit(request), request);
@@ -58,6 +69,7 @@ export class Stage {
   /** Follow a job to its pictures. */
   async attach(job: Job, request: PictureRequest | null): Promise<void> {
     this.#pictures = [];
+    this.#warnings = [];
     this.#showActions();
     this.#bar.hidden = false;
     this.#bar.removeAttribute("value");
@@ -98,6 +110,7 @@ export class Stage {
 
   #end(job: Job, request: PictureRequest | null): void {
     if (job.state === "succeeded") {
+      this.#warnings = job.warnings;
       this.show(ofJob(job, request), 0);
       this.#events.galleryChanged();
       return;
@@ -110,6 +123,7 @@ export class Stage {
   /** Show a picture without settings, and offer to start from it. */
   showBare(source: string, start: () => void): void {
     this.#pictures = [];
+    this.#warnings = [];
     this.#frame.replaceChildren(h("img", { src: source, alt: "The opened picture" }));
     this.#status.textContent = "";
     this.#showActions();
@@ -152,6 +166,7 @@ export class Stage {
     const picture = this.#pictures[this.#index];
     this.#actions.replaceChildren();
     if (this.#pictures.length < 2) this.#strip.replaceChildren();
+    this.#showNotes();
     if (!picture) return;
     const action = (name: IconName, text: string, act: () => void): HTMLElement =>
       h("button", { type: "button", class: "quiet", onClick: act }, icon(name), text);
@@ -163,4 +178,9 @@ export class Stage {
       h("a", download, icon("download"), "Download"),
     );
   }
+}
+
+/** Return a warning with the label of its field in front: "semantic_map: ..." -> "Semantic map: ...". */
+function nameField(warning: string): string {
+  return warning.replace(/^[a-z_]+(?=: )/, humanize);
 }

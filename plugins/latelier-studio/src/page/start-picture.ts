@@ -7,8 +7,11 @@ import { h, newId } from "../dom.ts";
 import { createField, type Field } from "../form/field.ts";
 import { resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
+import { referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
 import type { Extent } from "./pictures.ts";
+
+const NAMED_IN_PART = "In the prompt, name only what the painted part should show.";
 
 /** Return a request whose initial image and mask have the proportions of its size: the server stretches others. */
 export async function cropStart(request: PictureRequest): Promise<PictureRequest> {
@@ -47,7 +50,8 @@ export class StartPicture {
     };
     this.#image = pick("init_image", "Picture", "New pictures begin with what you see here, cut to their shape.");
     this.#strength = pick("strength", "How much changes", "0: almost nothing. 1: everything.");
-    this.#mask = pick("mask", "What changes", ""); // the widget has its own hint
+    // the widget has its own hint
+    this.#mask = pick("mask", "What changes", referencesOf(host.model) ? NAMED_IN_PART : "");
     this.#extent = createExtent(() => this.#showExtent());
     this.#more = h("div", { hidden: true }, this.#extent, this.#mask.element, this.#strength.element);
     this.element = h("div", {}, this.#image.element, this.#more);

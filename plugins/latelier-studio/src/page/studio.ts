@@ -31,6 +31,8 @@ export class Studio implements PictureActions {
   readonly #dialogs = h("div");
   #composer: Composer | undefined;
   #onCancel: (() => void) | undefined;
+  /** Whether a request was sent whose job has not begun: the button does not cancel it yet. */
+  #isSubmitting = false;
   #choices = 0;
   #opened: File | undefined;
   #compare: Compare | undefined;
@@ -68,6 +70,7 @@ export class Studio implements PictureActions {
       startFrom: (picture, extent) => void this.#try(() => this.#startFrom(picture, extent)),
       galleryChanged: () => this.galleryChanged(),
       running: (cancel) => {
+        this.#isSubmitting = false;
         this.#onCancel = cancel;
         if (!cancel) this.#leaveOpened();
         if (this.#composer) this.#composer.bar.onCancel = cancel;
@@ -148,13 +151,16 @@ export class Studio implements PictureActions {
 
   async #create(): Promise<void> {
     const composer = this.#composer;
-    if (!composer?.check()) return;
+    if (this.#isSubmitting || !composer?.check()) return;
+    this.#isSubmitting = true;
     this.#leaveOpened();
     try {
       const request = await cropStart(composer.request);
       await this.#stage.run(request);
     } catch (error) {
       composer.fail(error);
+    } finally {
+      this.#isSubmitting = false;
     }
   }
 
@@ -168,14 +174,18 @@ export class Studio implements PictureActions {
   startFrom(picture: Shown, extent: Extent): void {
     void this.#try(async () => {
       const settings = await api.read(await fetchPicture(picture.url));
-      this.#composer?.usePrompt(requestOf(settings));
+      this.#composer?.usePrompt(requestOf(settings), picture.drew);
       await this.#startFrom(picture, extent);
     });
   }
 
   async #startFrom(picture: Shown, extent: Extent): Promise<void> {
-    const source = await toDataUri(await fetchPicture(picture.url));
-    this.#composer?.startFrom(source, extent, [picture.width, picture.height]);
+    const file = await fetchPicture(picture.url);
+    if (picture.drew.length > 0) {
+      const request = requestOf(await api.read(file));
+      this.#composer?.useReferences(request, picture.drew, extent);
+    }
+    this.#composer?.startFrom(await toDataUri(file), extent, [picture.width, picture.height]);
   }
 
   galleryChanged(): void {
@@ -208,9 +218,9 @@ export class Studio implements PictureActions {
 
   async #showOpened(source: string, settings: PictureSettings): Promise<void> {
     const { naturalWidth: width, naturalHeight: height } = await loadPicture(source);
-    const { seed } = settings;
+    const { seed, drew } = settings;
     const request = requestOf(settings);
-    this.#stage.show([{ url: source, seed, width, height, galleryId: null, request, starred: false }], 0);
+    this.#stage.show([{ url: source, seed, width, height, galleryId: null, request, drew, starred: false }], 0);
     await this.#fill(settings);
   }
 

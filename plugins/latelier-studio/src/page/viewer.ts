@@ -4,6 +4,7 @@ import { api } from "../api/client.ts";
 import { h, humanize } from "../dom.ts";
 import { bareName } from "../form/named.ts";
 import { type IconName, icon } from "../icons.ts";
+import { describeDrew } from "./drew.ts";
 import type { Notice } from "./notice.ts";
 import { captionOf, imageOf, type PictureActions, type Shown } from "./pictures.ts";
 
@@ -66,6 +67,7 @@ export class Viewer {
         "div",
         { class: "viewer-side" },
         h("h2", {}, captionOf(picture)),
+        h("p", { class: "hint", hidden: picture.drew.length === 0 }, describeDrew(picture.drew)),
         describe(picture),
         this.#buttons(picture),
         count > 1 &&

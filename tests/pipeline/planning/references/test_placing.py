@@ -182,7 +182,8 @@ def test_without_a_database_a_map_shows_nothing_but_itself(painted):
 
 def test_fewer_boxes_than_objects_are_an_error(pipe):
     given = {"pictures": ["cat"], "boxes": [[0, 0, 1, 1]]}
-    with pytest.raises(InvalidInputError, match="it has 1 boxes, and there are 2 references"):
+    message = r"has 1 boxes, and there are 2 references \(.*\); list each of them"
+    with pytest.raises(InvalidInputError, match=message):
         pipe.generate(prompt="#1 and a dog", reference=given)
 
 

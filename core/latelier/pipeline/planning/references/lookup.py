@@ -131,7 +131,7 @@ class _RowLookup:
         pose = {} if layouts else self._fill_map(row, slots, most)
         references = tuple(map(self._draw, slots))
         if references:
-            pose = pose or self._find_pose(row, len(references), layouts)
+            pose = pose or self._find_pose(row, slots, layouts)
             value = self._read_pictures([each.picture for each in references], pose)
             row[self.pictures] = value
             references = add_poses(references, value)
@@ -152,20 +152,24 @@ class _RowLookup:
             else:
                 yield each
 
-    def _find_pose(self, row: Row, count: int, layouts: Sequence[str]) -> dict[str, Any]:
+    def _find_pose(self, row: Row, slots: Slots, layouts: Sequence[str]) -> dict[str, Any]:
         """Return boxes, turns and mirroring of placed references, given or those of a layout."""
         if self.parts.conditioners[self.pictures].config.reference_role != "placed_pictures":
             return {}
         given = row[self.pictures]
         pose = {} if given is None else {each: getattr(given, each) for each in POSES}
         for name, values in pose.items():
-            if values is not None and len(values) != count:
-                reason = f"it has {len(values)} {name}, and there are {count} references"
+            if values is not None and len(values) != len(slots):
+                listed = ", ".join(map(self.names.describe, slots))
+                reason = (
+                    f"it has {len(values)} {name}, and there are {len(slots)} references "
+                    f"({listed}); list each of them, or leave the {name} out"
+                )
                 raise InvalidInputError.of_field(self.public(self.pictures), reason)
         if pose.get("boxes") is None and layouts:
             objects = row[layouts[0]].objects
             boxes = {slots_in(str(each.label))[0]: each.box for each in objects}
-            pose["boxes"] = [boxes[slot] for slot in range(count)]
+            pose["boxes"] = [boxes[slot] for slot in range(len(slots))]
         return pose
 
     def _fill_map(self, row: Row, slots: Slots, most: int) -> dict[str, Any]:
