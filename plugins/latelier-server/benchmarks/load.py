@@ -28,7 +28,6 @@ import latelier
 from latelier.contracts.errors import JobCancelledError, LatelierError
 from latelier.engine import Engine
 
-MODEL = "emoji-scenes"
 PORT = 7869
 CANCEL_EVERY = 10
 WARM_SECONDS = 10
@@ -93,13 +92,13 @@ class Requests:
         return number % CANCEL_EVERY == 0
 
 
-async def drive_server(process: int, clients: int, seconds: float) -> Load:
+async def drive_server(process: int, model: str, clients: int, seconds: float) -> Load:
     """Send requests to the server for some seconds."""
     load, numbers = Load(), itertools.count()
     limits = httpx2.Limits(max_connections=2 * clients)
     base = f"http://127.0.0.1:{PORT}"
     async with httpx2.AsyncClient(base_url=base, limits=limits, timeout=300) as session:
-        requests = await read_requests(session)
+        requests = await read_requests(session, model)
         start = time.monotonic()
 
         async def work() -> None:
@@ -141,8 +140,8 @@ async def ask(session: httpx2.AsyncClient, requests: Requests, number: int) -> s
     return job["state"]
 
 
-async def read_requests(session: httpx2.AsyncClient) -> Requests:
-    """Return the requests for the model of the server, once it is ready."""
+async def read_requests(session: httpx2.AsyncClient, name: str) -> Requests:
+    """Return the requests for a model of the server, once it is ready."""
     while True:
         try:
             if (await session.get("/ready")).status_code == 200:
@@ -150,7 +149,7 @@ async def read_requests(session: httpx2.AsyncClient) -> Requests:
         except httpx2.ConnectError:
             pass
         await asyncio.sleep(0.2)
-    model = (await session.get(f"/api/models/{MODEL}")).json()
+    model = (await session.get(f"/api/models/{name}")).json()
     size = model["request"]["properties"]["size"]["default"]
     return Requests(tuple(size), model["size_multiple"])
 
@@ -205,12 +204,12 @@ def count_jobs() -> Counter[str]:
 
 
 @contextmanager
-def serve(command: Sequence[str], precision: str) -> Iterator[int]:
+def serve(command: Sequence[str], model: str, precision: str) -> Iterator[int]:
     """Give the id of the process of a server."""
     code = "import sys; from latelier.cli.main import main; main(sys.argv[1:])"
     options = ["--port", str(PORT), "--precision", precision, "--queue", "1000"]
     options += ["--log-level", "warning"]
-    process = subprocess.Popen([sys.executable, "-c", code, *command, MODEL, *options])
+    process = subprocess.Popen([sys.executable, "-c", code, *command, model, *options])
     try:
         yield process.pid
     finally:
@@ -219,19 +218,19 @@ def serve(command: Sequence[str], precision: str) -> Iterator[int]:
 
 
 def measure_server(
-    command: Sequence[str], clients: int, seconds: float, precision: str
+    command: Sequence[str], model: str, clients: int, seconds: float, precision: str
 ) -> tuple[Load, int]:
     """Return the load of a server, and by how many jobs its own counts differ."""
-    with serve(command, precision) as process:
-        warming = asyncio.run(drive_server(process, clients, WARM_SECONDS))
-        load = asyncio.run(drive_server(process, clients, seconds))
+    with serve(command, model, precision) as process:
+        warming = asyncio.run(drive_server(process, model, clients, WARM_SECONDS))
+        load = asyncio.run(drive_server(process, model, clients, seconds))
         expected, counted = warming.ends + load.ends, count_jobs()
     return load, sum(((expected - counted) + (counted - expected)).values())
 
 
-def measure_engine(clients: int, seconds: float, precision: str) -> Load:
+def measure_engine(model: str, clients: int, seconds: float, precision: str) -> Load:
     """Return the load of an engine alone."""
-    pipe = latelier.load(MODEL, dtype=precision)
+    pipe = latelier.load(model, dtype=precision)
     requests = Requests(pipe.defaults.size, pipe.size_multiple)
     with Engine(pipe, queue=1000) as engine:
         engine.warm()
@@ -264,6 +263,7 @@ def show_memory(memory: list[float]) -> None:
 def make_parser() -> argparse.ArgumentParser:
     """Return the options of a measurement."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--model", default="scenes")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=25)
     parser.add_argument("--precision", default="float32")
@@ -277,7 +277,7 @@ def compare(asked: argparse.Namespace, command: Sequence[str]) -> None:
         asked: by the options of `make_parser`.
         command: of latelier, which serves the model.
     """
-    settings = asked.clients, asked.seconds, asked.precision
+    settings = asked.model, asked.clients, asked.seconds, asked.precision
     served, differences = measure_server(command, *settings)
     show("server", served)
     show_memory(served.memory)
