@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from latelier.contracts.components import PictureGeometry
@@ -14,7 +15,7 @@ from latelier.nn.packed import Conv2d
 from latelier.nn.stored_weights import find_compute_dtype
 from latelier_conditioners.common.spatial import zero_map
 from latelier_conditioners.semantic_map.inputs import SemanticMapConfig, SemanticMapInput
-from latelier_conditioners.semantic_map.labels import resize_labels
+from latelier_conditioners.semantic_map.labels import Labels, labels_of, resize_labels
 
 
 class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
@@ -38,6 +39,14 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
         width, height = value.map.size
         return width, height
 
+    def read_labels(self, image: Image) -> Labels:
+        """Return the labels (H, W) of a map.
+
+        Raises:
+            InvalidInputError: it has labels or colours that the model does not know.
+        """
+        return labels_of(image, self.config.num_classes, self.config.colors)
+
     def prepare(
         self, inputs: Sequence[SemanticMapInput], geometry: PictureGeometry, /
     ) -> dict[str, Tensor]:
@@ -49,7 +58,7 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
             CompatibilityError: `n_stages` halvings of the picture do not give the latent size.
         """
         self._check_size(geometry)
-        maps = [resize_labels(self.config.read_labels(each.map), geometry.size) for each in inputs]
+        maps = [resize_labels(self.read_labels(each.map), geometry.size) for each in inputs]
         return {"labels": torch.from_numpy(np.stack(maps))}
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
-from PIL.Image import Image
 from pydantic import Field, model_validator
 
 from latelier.contracts.bounds import Levels, Rows, Width
@@ -11,7 +10,6 @@ from latelier.contracts.configs import OutputSpec, SpatialConfig
 from latelier.contracts.frozen import Frozen
 from latelier.contracts.images.types import SemanticMap
 from latelier.contracts.inputs import Color
-from latelier_conditioners.semantic_map.labels import Labels, labels_of
 
 
 class SemanticMapConfig(SpatialConfig):
@@ -49,10 +47,6 @@ class SemanticMapConfig(SpatialConfig):
     @property
     def reference_role(self) -> Literal["map"]:
         return "map"
-
-    def read_labels(self, image: Image) -> Labels:
-        """Return the labels (H, W) of a map (see `labels_of`)."""
-        return labels_of(image, self.num_classes, self.colors)
 
     def vocabulary(self, _assets: Mapping[str, bytes], /) -> Sequence[str]:
         return self.names

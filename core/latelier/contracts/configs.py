@@ -152,7 +152,7 @@ class ConditionerConfig(Frozen):
             look-up replaces them by slots "#1", "#2" ..., if the vocabulary has "#1" or no limits.
         layout: its `Input` has the field `objects`, whose field `label` may name an entry. The
             look-up replaces it by a slot, if the vocabulary has "#1".
-        map: its `Input` has the field `map`, and its configuration the method `read_labels`, which
+        map: its `Input` has the field `map`, and the conditioner the method `read_labels`, which
             returns the labels (H, W) of a map, positions in the vocabulary. Placed pictures are
             placed in the areas whose labels are groups of the database.
         """

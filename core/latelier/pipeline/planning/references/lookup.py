@@ -184,7 +184,7 @@ class _RowLookup:
             return {}
         for name in self._taking_part(row, "map"):
             conditioner = self.parts.conditioners[name]
-            labels = conditioner.config.read_labels(row[name].map)  # type: ignore[attr-defined]
+            labels = conditioner.read_labels(row[name].map)  # type: ignore[operator]
             areas = find_areas(labels, conditioner.vocabulary(), database)
             if len(areas) > most:
                 self._warn(
