@@ -16,6 +16,8 @@ from latelier.engine import Engine
 
 PROMPTS = ("a cat", "a dog", "a red apple")
 ROWS = 24
+MANY_CHUNKS = ("--shard", 2)
+"""More than workers are given, and so may finish, before they notice that the command has ended."""
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_a_killed_worker_is_replaced_and_every_row_is_drawn_once(
 
 
 def test_a_killed_command_leaves_nothing_and_goes_on(start, cli, arguments, tmp_path, expected):
-    driver = start(*arguments)
+    driver = start(*arguments, *MANY_CHUNKS)
     wait_until(lambda: has_shards(tmp_path / "out"))
     family = psutil.Process(driver.pid).children(recursive=True)
     driver.kill()
@@ -86,14 +88,14 @@ def test_a_killed_command_leaves_nothing_and_goes_on(start, cli, arguments, tmp_
     stored = len(read_shards(tmp_path / "out"))
     assert 0 < stored < ROWS
 
-    done = cli(*arguments)
+    done = cli(*arguments, *MANY_CHUNKS)
 
     assert done.status == 0, done.err
     check_all(tmp_path / "out", expected)
 
 
 def test_an_interrupt_is_one_line_and_leaves_no_process(start, arguments, tmp_path):
-    driver = start(*arguments)
+    driver = start(*arguments, *MANY_CHUNKS)
     wait_until(lambda: has_shards(tmp_path / "out"))
     family = psutil.Process(driver.pid).children(recursive=True)
     os.kill(driver.pid, signal.SIGINT)
