@@ -305,7 +305,7 @@ def test_a_photo_from_elsewhere_is_shown_and_started_from_at_the_size_of_the_for
     page = open_page(answers=[400])
     create(page, "a blue fish")
     drop(page, png((800, 600), "#204060", (100, 0, 700, 600)))
-    page.wait_for_selector("text=This picture was not made here, so it has no settings.")
+    page.wait_for_selector("text=This picture has no settings.")
     assert page.locator(".frame img").get_attribute("src").startswith("data:image/png")
     assert page.locator(".seed").count() == 0
     page.get_by_role("button", name="Start from it").click()
@@ -331,7 +331,7 @@ def test_what_is_said_of_an_opened_picture_ends_with_a_job_that_takes_its_place(
     page = open_page(answers=[400])
     start_long_run(page)
     drop(page, png((64, 64), "#204060"))
-    page.wait_for_selector("text=This picture was not made here")
+    page.wait_for_selector("text=This picture has no settings.")
     page.click("text=Cancel")
     page.wait_for_selector("text=Cancelled.")
     assert not page.locator(".notice").is_visible()

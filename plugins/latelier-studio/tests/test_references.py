@@ -100,7 +100,7 @@ def test_names_are_suggested_by_synonyms_and_the_prompt_decides_the_places(open_
         create(page)
     assert sent.value.post_data_json["inputs"]["reference"] == {"pictures": ["cat"]}
     notes = page.locator(".stage-notes")
-    sync_api.expect(notes).to_have_text("It looked up what these look like: cat.")
+    sync_api.expect(notes).to_have_text("Drawn after examples that the model has: cat.")
     assert page.locator(".grid li button").first.get_attribute("title") == "cat in a meadow"
 
 
@@ -295,7 +295,7 @@ def test_settings_of_a_prompt_come_back_in_its_words(open_form):
     create(page, "two kittens to the left of an owl in a meadow")
     page.click(".frame-button")
     side = page.locator(".viewer-side")
-    assert "It looked up what these look like: cat (2 times) and owl." in side.inner_text()
+    assert "Drawn after examples that the model has: cat (2 times) and owl." in side.inner_text()
     page.get_by_role("button", name="Use its settings").click()
     page.locator(".notice-good").wait_for()
     assert page.input_value(".prompt-bar textarea") == "cat and cat to the left of owl in a meadow"
@@ -341,7 +341,7 @@ def test_a_box_of_a_layout_is_that_of_the_next_thing_in_the_prompt(open_form):
     assert labels == ["#1", "#2"]
     create(page, "an owl and a cat in a meadow")
     notes = page.locator(".stage-notes")
-    sync_api.expect(notes).to_have_text("It looked up what these look like: owl and cat.")
+    sync_api.expect(notes).to_have_text("Drawn after examples that the model has: owl and cat.")
 
 
 def test_a_large_condition_can_be_made_smaller(open_form):

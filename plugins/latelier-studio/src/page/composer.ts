@@ -200,7 +200,10 @@ export class Composer {
     const name = referencesOf(this.#model);
     if (!name || drew.length === 0) return;
     const isPart = extent === "part";
-    if (isPart) this.bar.prompt = "";
+    if (isPart) {
+      this.bar.prompt = "";
+      this.bar.focus();
+    }
     const { pictures } = asObject(request.inputs[name], this.#model.inputs[name] ?? {});
     this.#inputs.set(name, isPart ? undefined : poseReferences(pictures, drew));
   }

@@ -9,7 +9,7 @@ const SLOT = /#([1-9]\d?)(?!\w)/g;
 export function describeDrew(drew: Drew[]): string {
   const names = drew.flatMap(({ name }) => (name === null ? [] : [name]));
   const own = drew.length - names.length;
-  const looked = names.length > 0 && `It looked up what these look like: ${listNames(names)}.`;
+  const looked = names.length > 0 && `Drawn after examples that the model has: ${listNames(names)}.`;
   const given = own > 0 && (own === 1 ? `It drew ${OWN}.` : `It drew your ${own} drawings.`);
   return [looked, given].filter(Boolean).join(" ");
 }

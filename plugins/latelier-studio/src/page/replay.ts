@@ -27,21 +27,23 @@ export function requestOf(settings: PictureSettings): PictureRequest {
   };
 }
 
-/** Make a picture again, and return how near the new one comes. */
-export async function judge(picture: Blob): Promise<Message> {
+/** Make a picture again, one of `together` that were made at once, and return how near the new one comes. */
+export async function judge(picture: Blob, together: number): Promise<Message> {
   const job = await follow(await api.replay(picture));
-  if (job.result) return describe(job.result);
+  if (job.result) return describe(job.result, together);
   return ["bad", "The settings are back.", job.error?.message ?? "It could not be made again."];
 }
 
-function describe(verdict: Verdict): Message {
+function describe(verdict: Verdict, together: number): Message {
   const because = verdict.differences.length > 0 ? ` ${verdict.differences.join(". ")}.` : "";
   if (verdict.altered) {
     const detail = "Its settings are back, but what you see is not what they made.";
     return ["bad", "This picture was altered after it was made.", detail + because];
   }
   if (verdict.verdict === "identical") {
-    return ["good", "It can be made again, identical to the last bit.", "Its settings are in the form."];
+    const alone = ` It was one of ${together}: alone it comes out equal to the eye.`;
+    const detail = `Its settings are in the form.${together > 1 ? alone : ""}`;
+    return ["good", "It can be made again, identical to the last bit.", detail];
   }
   if (verdict.verdict === "equal within tolerance") {
     const detail = `No value of a pixel differs by more than ${verdict.max_difference} of 255.${because}`;

@@ -202,11 +202,11 @@ export class Studio implements PictureActions {
       const settings = await api.read(file);
       if (this.#opened !== file) return;
       await this.#showOpened(source, settings);
-      if (settings.is_served) await this.#judge(file);
+      if (settings.is_served) await this.#judge(file, settings);
     } catch (error) {
       if (this.#opened !== file) return;
       if (!(error instanceof ApiError && error.code === "no_provenance")) throw error;
-      this.#notice.show("soft", "This picture was not made here, so it has no settings.", "You can start from it.");
+      this.#notice.show("soft", "This picture has no settings.", "It was made elsewhere, or another program saved it again. You can start from it.");
     }
   }
 
@@ -225,10 +225,10 @@ export class Studio implements PictureActions {
   }
 
   /** Show the verdict on a file, unless another picture has taken its place. */
-  async #judge(file: File): Promise<void> {
+  async #judge(file: File, settings: PictureSettings): Promise<void> {
     const progress = "Making the picture again, to see whether it comes out the same …";
     this.#notice.show("soft", "The settings are back.", progress);
-    const verdict = await judge(file);
+    const verdict = await judge(file, settings.request.n ?? 1);
     if (this.#opened === file) this.#notice.show(...verdict);
   }
 

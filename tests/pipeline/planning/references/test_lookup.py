@@ -86,11 +86,11 @@ def test_a_negative_prompt_is_looked_up_too(pipe):
         ({"layout": [box("cat", 0)] * 4}, "layout: it names 4 objects, but at most 3"),
         (
             {"layout": [box("#1", 0), box("#2", 1)], "reference": "cat"},
-            r"layout: it has 2 boxes, and there are 1 references \('cat'\)",
+            r"layout: boxes: 2, references: 1 \('cat'\); name a thing for each box",
         ),
         (
             {"layout": [box("#1", 0), box("#2", 1)], "prompt": "a cat"},
-            r"layout: it has 2 boxes, and there are 1 references \('cat'\)",
+            r"layout: boxes: 2, references: 1 \('cat'\); name a thing for each box",
         ),
     ],
 )

@@ -200,9 +200,9 @@ class _RowLookup:
         count = len(layout.objects)
         if len(slots) not in (0, count):
             listed = ", ".join(map(self.names.describe, slots))
-            reason = f"it has {count} boxes, and there are {len(slots)} references ({listed})"
             raise InvalidInputError.of_field(
-                self.public(name), f"{reason}; give a box for each reference"
+                self.public(name),
+                f"boxes: {count}, references: {len(slots)} ({listed}); name a thing for each box",
             )
 
     def _bind_layout(self, name: str, layout: Any, slots: Slots, most: int) -> Any:
