@@ -45,7 +45,7 @@ class SemanticMapConditioner(Conditioner[SemanticMapConfig]):
         Raises:
             InvalidInputError: it has labels or colours that the model does not know.
         """
-        return labels_of(image, self.config.num_classes, self.config.colors)
+        return labels_of(image, self.config)
 
     def prepare(
         self, inputs: Sequence[SemanticMapInput], geometry: PictureGeometry, /

@@ -1,6 +1,6 @@
 """Converts the image of a semantic map to labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -8,33 +8,29 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from latelier.contracts.errors import InvalidInputError
+from latelier_conditioners.semantic_map.inputs import SemanticMapConfig
 
 Labels: TypeAlias = NDArray[np.int64]
 
 _MAX_LISTED = 5
 
 
-def labels_of(image: Image, num_classes: int, colors: Sequence[str]) -> Labels:
+def labels_of(image: Image, config: SemanticMapConfig) -> Labels:
     """Return the labels (H, W) of a `SemanticMap`.
-
-    Args:
-        image: grey, palette or RGB.
-        num_classes: number of labels.
-        colors: of all labels, such as "#ff0000"; empty: labels are known by their numbers.
 
     Raises:
         InvalidInputError: the image has colours and the model has none, or the image has labels or
             colours that the model does not know. The text lists them with their pixel counts.
     """
-    by_colour = image.mode == "RGB" or (image.mode == "P" and colors)
+    by_colour = image.mode == "RGB" or (image.mode == "P" and config.colors)
     if not by_colour:
-        return _check_labels(np.asarray(image).astype(np.int64), num_classes)
-    if not colors:
+        return _check_labels(np.asarray(image).astype(np.int64), config.num_classes)
+    if not config.colors:
         raise InvalidInputError(
             "this model knows labels by their numbers, not by colours: give a grey or a palette "
-            f"image whose values are 0 to {num_classes - 1}"
+            f"image whose values are 0 to {config.num_classes - 1}"
         )
-    return _look_up_colors(np.asarray(image.convert("RGB")).astype(np.int64), colors)
+    return _look_up_colors(np.asarray(image.convert("RGB")).astype(np.int64), config)
 
 
 def resize_labels(labels: Labels, size: tuple[int, int]) -> Labels:
@@ -66,9 +62,9 @@ def _check_labels(labels: Labels, num_classes: int) -> Labels:
     return labels
 
 
-def _look_up_colors(pixels: NDArray[np.int64], colors: Sequence[str]) -> Labels:
+def _look_up_colors(pixels: NDArray[np.int64], config: SemanticMapConfig) -> Labels:
     """Return the labels of colours (H, W, 3)."""
-    numbers = {int(color[1:], 16): label for label, color in enumerate(colors)}
+    numbers = {int(color[1:], 16): label for label, color in enumerate(config.colors)}
     packed = pixels @ np.array([0x10000, 0x100, 1])
     colours, which = np.unique(packed, return_inverse=True)
     labels = np.array([numbers.get(int(colour), -1) for colour in colours], dtype=np.int64)
@@ -77,7 +73,7 @@ def _look_up_colors(pixels: NDArray[np.int64], colors: Sequence[str]) -> Labels:
         unknown = _list_most_frequent(packed[found < 0], lambda colour: f"#{colour:06x}")
         raise InvalidInputError(
             f"the semantic map has colours that this model does not know: {unknown}; its first "
-            f"are {', '.join(colors[:_MAX_LISTED])}"
+            f"are {', '.join(config.colors[:_MAX_LISTED])}"
         )
     return found
 

@@ -43,6 +43,15 @@ class TrainingLog:
                 self._listeners.remove(listener)  # TensorBoard writes nothing after an error
 
 
+def read_line(text: str | bytes) -> dict[str, Any] | None:
+    """Return a line of a log; None for half a line, which a killed process has left."""
+    try:
+        line: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    return line
+
+
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a log that are still true, the earliest first.
 
@@ -52,9 +61,8 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     with path.open(encoding="utf-8", errors="replace") as file:
         for text in file:
-            try:
-                line = json.loads(text)
-            except ValueError:
+            line = read_line(text)
+            if line is None:
                 continue
             if line.get("event") == "resumed":
                 lines = [each for each in lines if each.get("step", 0) <= line["step"]]

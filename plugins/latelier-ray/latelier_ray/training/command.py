@@ -39,10 +39,10 @@ def train(
     from latelier_ray.training.processes import Order, train_with
 
     order = Order(training, config, Home.here())
-    checked = order.check(load_atelier())
-    device = "cpu" if checked.accelerator == "cpu" else "auto"
+    planned = order.plan(load_atelier()).config  # raises before anything is started
+    device = "cpu" if planned.accelerator == "cpu" else "auto"
     with connect(cluster, local_cpus(workers, 1)) as found:
         size = size_workers(found, workers, 1, device)
-        with show_log(checked):
-            train_with(size, order, checked.out, failures)
-    show_line(checked.out / RESULT)
+        with show_log(planned):
+            train_with(size, order, planned.out, failures)
+    show_line(planned.out / RESULT)

@@ -1,6 +1,5 @@
 """Shows what a training on other machines logs: the folder of its run is shared."""
 
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any
 
 from latelier.training.configs.training import Training
 from latelier.training.loop.monitor import LOG
+from latelier.training.monitoring.log import read_line
 from latelier.training.monitoring.progress import format_metrics
 from rich.console import Console
 
@@ -43,8 +43,9 @@ def _follow(path: Path, start: int, steps: int, ended: threading.Event) -> None:
                 if not line.endswith(b"\n"):
                     break  # it is being written
                 start += len(line)
-                text = describe(json.loads(line), steps)
-                console.print(text, highlight=False, markup=False, soft_wrap=True)
+                if (values := read_line(line)) is not None:
+                    text = describe(values, steps)
+                    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def describe(line: Mapping[str, Any], steps: int) -> str:

@@ -16,8 +16,9 @@ from latelier.contracts.errors import LatelierError, UnknownNameError
 from latelier.contracts.messages import suggestion
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from latelier.training.configs.training import Training, read_training
+from latelier.training.configs.training import read_training
 from latelier.training.loop.loop import run_training
+from latelier.training.loop.plan import TrainingPlan
 
 from latelier_ray.errors import ClusterError
 from latelier_ray.machine import Home
@@ -38,8 +39,8 @@ class Order:
     path: Path
     home: Home
 
-    def check(self, atelier: Atelier) -> Training:
-        """Return the configuration, after all was tried that needs no cluster.
+    def plan(self, atelier: Atelier) -> TrainingPlan:
+        """Return the plan of the training, as each process makes it.
 
         Raises:
             UnknownNameError: there is no such training.
@@ -49,9 +50,7 @@ class Order:
             message = f"there is no training '{self.kind}'. {suggestion(self.kind, TRAININGS)}"
             raise UnknownNameError(message)
         model, make_plan = TRAININGS[self.kind]()
-        config: Training = read_training(self.path, model)
-        make_plan(config, atelier)
-        return config
+        return make_plan(read_training(self.path, model), atelier)
 
     def carry_out(self) -> None:
         """Train in this process, one of several that are started with the same order.
@@ -60,9 +59,8 @@ class Order:
             LatelierError: see `run_training`.
         """
         self.home.enter(self.home.folder)
-        model, make_plan = TRAININGS[self.kind]()
         atelier = default_atelier()
-        run_training(make_plan(read_training(self.path, model), atelier), "auto", atelier)
+        run_training(self.plan(atelier), "auto", atelier)
 
 
 def train_with(size: WorkerSize, order: Order, out: Path, failures: int) -> None:

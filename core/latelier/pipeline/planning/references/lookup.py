@@ -128,10 +128,9 @@ class _RowLookup:
                 self._warn(name, "it has no reference; write '#1' where the first belongs")
         for name in layouts:
             self._check_boxes(name, row[name], slots)
-        pose = {} if layouts else self._fill_map(row, slots, most)
+        pose = self._find_pose(row, slots, layouts, most)
         references = tuple(map(self._draw, slots))
         if references:
-            pose = pose or self._find_pose(row, slots, layouts)
             value = self._read_pictures([each.picture for each in references], pose)
             row[self.pictures] = value
             references = add_poses(references, value)
@@ -152,35 +151,42 @@ class _RowLookup:
             else:
                 yield each
 
-    def _find_pose(self, row: Row, slots: Slots, layouts: Sequence[str]) -> dict[str, Any]:
-        """Return boxes, turns and mirroring of placed references, given or those of a layout."""
+    def _find_pose(
+        self, row: Row, slots: Slots, layouts: Sequence[str], most: int
+    ) -> dict[str, Any]:
+        """Return what is known of boxes, turns and mirroring of placed references.
+
+        They are given, or those of a layout, or of a map, whose free areas get references too.
+        """
         if self.parts.conditioners[self.pictures].config.reference_role != "placed_pictures":
             return {}
         given = row[self.pictures]
-        pose = {} if given is None else {each: getattr(given, each) for each in POSES}
+        fields = {each: getattr(given, each, None) for each in POSES}
+        pose = {name: values for name, values in fields.items() if values is not None}
+        if not pose and not layouts:
+            return self._fill_map(row, slots, most)
         for name, values in pose.items():
-            if values is not None and len(values) != len(slots):
+            if len(values) != len(slots):
                 listed = ", ".join(map(self.names.describe, slots))
                 reason = (
                     f"it has {len(values)} {name}, and there are {len(slots)} references "
                     f"({listed}); list each of them, or leave the {name} out"
                 )
                 raise InvalidInputError.of_field(self.public(self.pictures), reason)
-        if pose.get("boxes") is None and layouts:
+        if "boxes" not in pose and layouts and len(slots):
             objects = row[layouts[0]].objects
             boxes = {slots_in(str(each.label))[0]: each.box for each in objects}
             pose["boxes"] = [boxes[slot] for slot in range(len(slots))]
         return pose
 
     def _fill_map(self, row: Row, slots: Slots, most: int) -> dict[str, Any]:
-        """Return the poses of placed references in the areas of a map; {} if it decides none.
+        """Return the poses of references in the areas of a map; {} if it decides none.
 
-        Areas of objects that have no reference get one. With poses that are given, or more
-        references than areas, the map decides nothing.
+        Areas of objects that have no reference get one. With more references than areas the map
+        decides nothing.
         """
-        given, database = row[self.pictures], self.names.database
-        role = self.parts.conditioners[self.pictures].config.reference_role
-        if role != "placed_pictures" or database is None or _has_pose(given):
+        database = self.names.database
+        if database is None:
             return {}
         for name in self._taking_part(row, "map"):
             conditioner = self.parts.conditioners[name]
@@ -268,11 +274,6 @@ class _RowLookup:
 
     def _warn(self, name: str, message: str) -> None:
         self.warnings.append(f"{self.public(name)}: {message}")
-
-
-def _has_pose(value: Any) -> bool:
-    """Return whether an input of placed references says where one is, or how it is turned."""
-    return value is not None and any(getattr(value, name) is not None for name in POSES)
 
 
 def find_pictures(parts: PipelineParts) -> str | None:

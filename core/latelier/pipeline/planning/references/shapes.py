@@ -38,7 +38,7 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class _Outlines:
-    """A picture in each pose.
+    """A picture in each pose, or an area as it is.
 
     Attributes:
         bits: (poses, pixels), each scaled to a square.
@@ -51,12 +51,13 @@ class _Outlines:
 
 def find_pose(area: Area, picture: Image.Image) -> Pose:
     """Return the pose of a picture, RGBA, that resembles an area most."""
-    return _compare(area, _outline(picture))
+    return _compare(_outline_area(area), _outline(picture))
 
 
 def find_entry(area: Area, database: Database, entries: Iterable[int]) -> tuple[int, Pose]:
     """Return which of several entries of a database resembles an area most, and how."""
-    poses = {number: _compare(area, _outline_entry(database.picture, number)) for number in entries}
+    outline, read = _outline_area(area), database.picture
+    poses = {number: _compare(outline, _outline_entry(read, number)) for number in entries}
     best = max(poses, key=lambda number: poses[number].likeness)
     return best, poses[best]
 
@@ -81,11 +82,15 @@ def _outline(picture: Image.Image) -> _Outlines:
     return _Outlines(np.stack(bits), np.array(aspects))
 
 
-def _compare(area: Area, outlines: _Outlines) -> Pose:
-    shape = _to_square(Image.fromarray(area.shape.astype(np.uint8) * 255))
+def _outline_area(area: Area) -> _Outlines:
     height, width = area.shape.shape
-    common = (outlines.bits & shape).sum(axis=1) / (outlines.bits | shape).sum(axis=1)
-    ratios = outlines.aspects / (width / height)
+    bits = _to_square(Image.fromarray(area.shape.astype(np.uint8) * 255))
+    return _Outlines(bits[None], np.array([width / height]))
+
+
+def _compare(area: _Outlines, outlines: _Outlines) -> Pose:
+    common = (outlines.bits & area.bits).sum(axis=1) / (outlines.bits | area.bits).sum(axis=1)
+    ratios = outlines.aspects / area.aspects
     likeness = common * np.minimum(ratios, 1 / ratios)
     best = int(likeness.argmax())
     turn = _TURNS[best % len(_TURNS)]
