@@ -13,6 +13,7 @@ from .conftest import make_collage_pipeline
 
 PICTURE = Image.new("RGB", (16, 16), "teal")
 ANIMALS, FOOD = 1, 2
+BOXES = [[0.0, 0.5, 0.5, 1.0], [0.5, 0.0, 1.0, 0.5]]
 
 
 @pytest.fixture
@@ -90,6 +91,17 @@ def test_a_layout_places_references_by_their_slots(pipe):
     [picture] = pipe.generate(prompt="a cat and a dog", layout=layout, seed=4)
     drew = {each["name"]: each["box"] for each in picture.provenance["drew"]}
     assert drew == {"dog": [0.5, 0.0, 1.0, 0.5], "cat": [0.0, 0.5, 0.5, 1.0]}
+
+
+def test_labels_of_a_layout_are_slots_by_name_or_number(pipe):
+    def draw(*labels):
+        layout = [{"label": label, "box": BOXES[k]} for k, label in enumerate(labels)]
+        [picture] = pipe.generate(prompt="a cat and a dog", layout=layout, seed=4)
+        return [each["box"] for each in picture.provenance["drew"]]
+
+    assert draw("#2", "#1") == draw(1, 0) == draw("1", "#1") == [BOXES[1], BOXES[0]]
+    with pytest.raises(InvalidInputError, match=r"layout: no box has the label '#2'"):
+        draw("#1", "#1")
 
 
 def test_objects_go_into_the_masked_part_of_an_image(pipe):

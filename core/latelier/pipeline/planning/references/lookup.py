@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from latelier.contracts.errors import InvalidInputError, LatelierError
-from latelier.contracts.inputs import read_input
+from latelier.contracts.inputs import Box, read_input
 from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.databases import open_database
 from latelier.pipeline.parts import PipelineParts
@@ -174,10 +174,17 @@ class _RowLookup:
                 )
                 raise InvalidInputError.of_field(self.public(self.pictures), reason)
         if "boxes" not in pose and layouts and len(slots):
-            objects = row[layouts[0]].objects
-            boxes = {slots_in(str(each.label))[0]: each.box for each in objects}
-            pose["boxes"] = [boxes[slot] for slot in range(len(slots))]
+            pose["boxes"] = self._find_boxes(layouts[0], row[layouts[0]], len(slots))
         return pose
+
+    def _find_boxes(self, name: str, layout: Any, count: int) -> list[Box]:
+        """Return the box of each slot in a layout."""
+        boxes = {slot: each.box for each in layout.objects for slot in slots_in(str(each.label))}
+        missing = next((slot for slot in range(count) if slot not in boxes), None)
+        if missing is not None:
+            reason = f"no box has the label '{slot_name(missing)}'; label a box for each reference"
+            raise InvalidInputError.of_field(self.public(name), reason)
+        return [boxes[slot] for slot in range(count)]
 
     def _fill_map(self, row: Row, slots: Slots, most: int) -> dict[str, Any]:
         """Return the poses of references in the areas of a map; {} if it decides none.
@@ -213,18 +220,21 @@ class _RowLookup:
 
     def _bind_layout(self, name: str, layout: Any, slots: Slots, most: int) -> Any:
         """Return a layout whose labels that name entries are slots."""
-        labels = [str(each.label).strip() for each in layout.objects]
+        labels = [_to_slot(str(each.label).strip()) for each in layout.objects]
         written = {number for each in labels for number in slots_in(each)}
-        named = [k for k, each in enumerate(labels) if not slots_in(each) and not each.isdecimal()]
+        named = [k for k, each in enumerate(labels) if not slots_in(each)]
         entries = [self._read_label(name, labels[k], slots) for k in named]
         bound = slots.bind(entries, written, most)
         if None in bound:
             reason = f"it names {len(named)} objects, but at most {most} references fit"
             raise InvalidInputError.of_field(self.public(name), reason)
-        objects = list(layout.objects)
         for k, slot in zip(named, bound, strict=True):
             assert slot is not None
-            objects[k] = objects[k].model_copy(update={"label": slot_name(slot)})
+            labels[k] = slot_name(slot)
+        objects = [
+            each.model_copy(update={"label": label})
+            for each, label in zip(layout.objects, labels, strict=True)
+        ]
         return layout.model_copy(update={"objects": tuple(objects)})
 
     def _read_label(self, name: str, label: str, slots: Slots) -> int:
@@ -274,6 +284,11 @@ class _RowLookup:
 
     def _warn(self, name: str, message: str) -> None:
         self.warnings.append(f"{self.public(name)}: {message}")
+
+
+def _to_slot(label: str) -> str:
+    """Return a label as a slot if it is the number of one: "#1" for "0"."""
+    return slot_name(int(label)) if label.isdecimal() else label
 
 
 def find_pictures(parts: PipelineParts) -> str | None:
