@@ -1,6 +1,5 @@
 """The documentation site: links between its pages, and no resource from another host."""
 
-import importlib.util
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def hooks():
-    spec = importlib.util.spec_from_file_location("site_hooks", ROOT / "tools" / "site_hooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def hooks(import_tool):
+    return import_tool("site_hooks")
 
 
 def page(uri):

@@ -1,7 +1,6 @@
 """The configurations, kinds and fields of docs/training.md are those of the package."""
 
 import re
-import runpy
 from pathlib import Path
 from typing import Any, get_args
 
@@ -56,9 +55,9 @@ def test_the_tables_have_every_kind(heading, union):
     }
 
 
-def test_the_fields_are_those_of_the_package():
-    tool = runpy.run_path(str(ROOT / "tools" / "write_training_fields.py"))
-    assert tool["replace_tables"](PAGE) == PAGE, "run tools/write_training_fields.py"
+def test_the_fields_are_those_of_the_package(import_tool):
+    tool = import_tool("write_training_fields")
+    assert tool.replace_tables(PAGE) == PAGE, "run tools/write_training_fields.py"
 
 
 @pytest.mark.parametrize("name", ["precision", "channels_last", "compile", "ema"])

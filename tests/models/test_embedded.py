@@ -7,6 +7,7 @@ from PIL import Image
 
 import latelier
 from latelier.data.emoji_scenes import vocabulary
+from latelier.data.emoji_scenes.database import emoji_database
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.pipeline.replay.replay import replay
 from latelier.pipeline.storage.sources import list_embedded
@@ -111,3 +112,14 @@ def test_scenes_shows_a_drawing_of_ones_own_where_it_is_placed(scenes):
     assert red > 180 > 100 > blue
     red, _, blue = picture.image.resize((10, 10)).getpixel((8, 2))
     assert blue > red
+
+
+def test_scenes_draws_the_things_of_a_painted_map(scenes):
+    names = scenes.conditioners["semantic_map"].config.names
+    painted = Image.new("L", (128, 128), names.index("sky"))
+    painted.paste(names.index("animals and nature"), (30, 40, 100, 110))
+    [picture] = scenes.generate(semantic_map=painted, seed=7, steps=2)
+    [drew] = picture.provenance["drew"]
+    groups = {entry.name: entry.group for entry in emoji_database().entries}
+    assert groups[drew["name"]] == "animals and nature"
+    assert set(groups.values()) <= {*names, "flags"}

@@ -7,13 +7,27 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import ray
 from fake_ray import FakeRay
+from latelier.checkpoints.component import new_component, save_component
+from latelier.kernel.default import default_atelier
 
 MINUTES = 5 * 60
 """How long a command may take on a busy machine: Ray alone takes up to minutes to start."""
+
+
+TINY_DENOISER = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "model_channels": 8,
+    "channel_mult": [1],
+    "num_res_blocks": 1,
+    "num_heads": 1,
+    "num_groups": 4,
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,19 @@ def wait_until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+@pytest.fixture
+def tiny_training(tmp_path) -> dict[str, Any]:
+    """Fields of the configuration of a denoiser of scenes of 16 pixels, without a first stage."""
+    stage = tmp_path / "identity"
+    save_component(stage, new_component("first_stage", "identity", {}, default_atelier()))
+    return {
+        "accelerator": "cpu",
+        "first_stage": "identity",
+        "denoiser": {"id": "unet", "config": TINY_DENOISER},
+        "data": {"config": {"size": 16}},
+    }
 
 
 @pytest.fixture

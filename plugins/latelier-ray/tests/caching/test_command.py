@@ -3,32 +3,11 @@
 import json
 
 import yaml
-from latelier.checkpoints.component import new_component, save_component
-from latelier.kernel.default import default_atelier
-
-DENOISER = {
-    "in_channels": 3,
-    "out_channels": 3,
-    "model_channels": 8,
-    "channel_mult": [1],
-    "num_res_blocks": 1,
-    "num_heads": 1,
-    "num_groups": 4,
-}
 
 
-def test_workers_fill_a_cache_that_is_complete(cli, tmp_path):
-    stage = tmp_path / "identity"
-    save_component(stage, new_component("first_stage", "identity", {}, default_atelier()))
-    values = {
-        "out": "run",
-        "steps": 1,
-        "batch_size": 2,
-        "accelerator": "cpu",
-        "first_stage": str(stage),
-        "denoiser": {"id": "unet", "config": DENOISER},
-        "data": {"config": {"size": 16}, "length": 600, "cache": {"folder": "latents"}},
-    }
+def test_workers_fill_a_cache_that_is_complete(cli, tiny_training, tmp_path):
+    data = {**tiny_training["data"], "length": 600, "cache": {"folder": "latents"}}
+    values = {**tiny_training, "out": "run", "steps": 1, "batch_size": 2, "data": data}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
 
     done = cli("ray", "cache", "denoiser", "config.yaml", "--workers", 2, "--json")

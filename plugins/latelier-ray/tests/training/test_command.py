@@ -3,43 +3,30 @@
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
 import yaml
 from conftest import wait_until
-from latelier.checkpoints.component import new_component, save_component
-from latelier.kernel.default import default_atelier
 from safetensors.torch import load_file
 
-DENOISER = {
-    "in_channels": 3,
-    "out_channels": 3,
-    "model_channels": 8,
-    "channel_mult": [1],
-    "num_res_blocks": 1,
-    "num_heads": 1,
-    "num_groups": 4,
-}
+from latelier_ray.training.log import describe, show_log
+
 STEPS = 24
 
 
 @pytest.fixture
-def write_config(tmp_path):
+def write_config(tiny_training, tmp_path):
     """Write the configuration of a denoiser, and return its name."""
-    stage = tmp_path / "identity"
-    save_component(stage, new_component("first_stage", "identity", {}, default_atelier()))
 
     def write(out, **changes):
         values = {
+            **tiny_training,
             "out": out,
             "steps": STEPS,
             "batch_size": 4,
-            "accelerator": "cpu",
-            "first_stage": "identity",
-            "denoiser": {"id": "unet", "config": DENOISER},
-            "data": {"config": {"size": 16}},
             "optimizer": {"lr": 0.01},
             "schedule": {"kind": "constant", "warmup": 0},
             "sheet_every": 1000,
@@ -104,10 +91,17 @@ def test_bad_input_is_one_error_before_anything_starts(
 
 
 def test_lines_of_the_log_are_shown_as_text():
-    from latelier_ray.training.log import describe
-
     step = json.loads('{"step": 5, "loss": 0.25, "lr": 1e-06, "time": 3.0}')
     assert describe(step, 20) == "step 5/20  loss 0.25  lr 1e-06"
     validation = {"step": 20, "event": "validation", "ema": {"x0_error": 0.5}, "raw": {"a": 1.0}}
     assert describe(validation, 20) == "validation at step 20  x0_error 0.5"
     assert describe({"event": "resumed", "step": 5}, 20) == "resumed at step 5"
+
+
+def test_half_a_line_of_a_killed_process_is_left_out(tmp_path, capsys):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"event": "sheet", "step": 0}\n')
+    config = SimpleNamespace(out=tmp_path, steps=20)
+    with show_log(config), log.open("a") as file:
+        file.write('{"step": 5, "lo\n{"step": 10, "loss": 0.5}\n{"step": 15')
+    assert capsys.readouterr().err == "step 10/20  loss 0.5\n"
