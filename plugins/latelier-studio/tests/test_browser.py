@@ -288,6 +288,17 @@ def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):
     )
 
 
+def test_one_of_several_pictures_is_told_from_a_picture_alone(open_page):
+    page = open_page()
+    page.locator(".count label", has_text="2").click()
+    create(page, "a blue fish")
+    page.locator(".strip img").nth(1).wait_for()
+    url = page.locator(".strip img").nth(1).get_attribute("src")
+    drop(page, page.request.get(page.url.rstrip("/") + url).body())
+    page.wait_for_selector("text=/It can be made again/")
+    assert "It was one of 2 made at once" in page.locator(".notice").inner_text()
+
+
 def test_a_picture_that_was_opened_can_be_varied_and_its_verdict_goes_with_it(open_page):
     page = open_page()
     create(page, "a blue fish")

@@ -318,7 +318,8 @@ def test_variations_keep_the_drawings_where_they_are_and_a_part_names_its_own(op
     assert "left out" not in page.locator(".stage-notes").inner_text()
     page.click(".stage-actions >> text=Change a part")
     page.wait_for_selector("studio-mask canvas")
-    assert page.input_value(".prompt-bar textarea") == ""
+    page.keyboard.type("a bee")
+    assert page.input_value(".prompt-bar textarea") == "a bee"
     assert page.evaluate(f"document.querySelector('{WIDGET}').value === undefined")
 
 

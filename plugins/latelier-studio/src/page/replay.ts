@@ -41,7 +41,7 @@ function describe(verdict: Verdict, together: number): Message {
     return ["bad", "This picture was altered after it was made.", detail + because];
   }
   if (verdict.verdict === "identical") {
-    const alone = ` It was one of ${together}: alone it comes out equal to the eye.`;
+    const alone = ` It was one of ${together} made at once: alone, its pixels may differ slightly.`;
     const detail = `Its settings are in the form.${together > 1 ? alone : ""}`;
     return ["good", "It can be made again, identical to the last bit.", detail];
   }

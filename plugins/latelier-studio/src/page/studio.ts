@@ -206,7 +206,8 @@ export class Studio implements PictureActions {
     } catch (error) {
       if (this.#opened !== file) return;
       if (!(error instanceof ApiError && error.code === "no_provenance")) throw error;
-      this.#notice.show("soft", "This picture has no settings.", "It was made elsewhere, or another program saved it again. You can start from it.");
+      const why = "It was made elsewhere, or another program saved it again. You can start from it.";
+      this.#notice.show("soft", "This picture has no settings.", why);
     }
   }
 
