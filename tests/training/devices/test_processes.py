@@ -3,8 +3,6 @@
 import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,16 +31,23 @@ def last(out):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(torchrun):
     """Trainings of one process and of two, by name, and what the two printed."""
-    folder = tmp_path_factory.mktemp("runs")
+    folder, shown = torchrun(SCRIPT, prepare_trainings)
+    for name in ("ddp-one", "fsdp-one"):
+        train_rows(folder / name)
+    return folder, shown
+
+
+def prepare_trainings(folder):
+    """Train in one process, and return the trainings of two."""
     train_rows(folder / "one")
     train_rows(folder / "half", **HALF)
     train_rows(folder / "nan", nan=[42], steps=8)
     train_rows(folder / "muon", **MUON)
     for name in ("one-ddp", "one-fsdp"):
         shutil.copytree(folder / "half", folder / name)
-    calls = [
+    return [
         {"out": "ddp", "strategy": "ddp"},
         {"out": "ddp-parts", "strategy": "ddp", "accumulate": 2},
         {"out": "fsdp", "strategy": "fsdp"},
@@ -65,15 +70,6 @@ def runs(tmp_path_factory):
         {"out": "full", "strategy": "ddp", "steps": 1},
         {"out": "stopped", "strategy": "ddp", "stop": 41},
     ]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    arguments = json.dumps([{**call, "out": str(folder / call["out"])} for call in calls])
-    done = subprocess.run(
-        [*command, str(SCRIPT), arguments], check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    for name in ("ddp-one", "fsdp-one"):
-        train_rows(folder / name)
-    return folder, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """Two processes train the LoRA that one trains, with gradients or also weights shared."""
 
 import importlib.util
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
@@ -19,23 +16,22 @@ def load_script():
     return module
 
 
-def test_two_processes_train_the_same_lora(compose_tiny, tiny_changes, tmp_path):
+def test_two_processes_train_the_same_lora(compose_tiny, tiny_changes, torchrun, tmp_path):
     text = ("text", {"width": 16, "layers": 1, "heads": 2, "max_length": 128})
     label = tiny_changes()["conditioners"]["label"]
     model = tmp_path / "model"
     compose_tiny(conditioners={"text": text, "label": label}).save(model)
-    load_script().train(model=str(model), out=tmp_path / "one")
-    calls = [
-        {"model": str(model), "out": str(tmp_path / strategy), "strategy": strategy}
-        for strategy in ("ddp", "fsdp")
-    ]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*command, str(SCRIPT), json.dumps(calls)], check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+
+    def prepare(folder):
+        load_script().train(model=str(model), out=folder / "one")
+        return [
+            {"model": str(model), "out": strategy, "strategy": strategy}
+            for strategy in ("ddp", "fsdp")
+        ]
+
+    folder, _ = torchrun(SCRIPT, prepare)
     one, *others = (
-        load_file(tmp_path / name / "result" / "adapter.safetensors")
+        load_file(folder / name / "result" / "adapter.safetensors")
         for name in ("one", "ddp", "fsdp")
     )
     for other in others:
