@@ -44,8 +44,8 @@ def torchrun(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Pa
     `prepare(folder)` fills a new folder, and returns the arguments of each training. The function
     returns the folder and what the processes printed.
 
-    A thread of gloo crashes in `malloc` in about one of a thousand trainings (torch 2.13; memcheck
-    finds no fault of memory before it). Then all is run again, once, with a warning.
+    A thread of gloo crashed in `malloc` once in about a thousand trainings (torch 2.13; memcheck
+    finds no fault of memory). Then all is run again, once, with a warning.
     """
 
     def run(script: Path, prepare: Callable[[Path], list[dict[str, Any]]]) -> tuple[Path, str]:
