@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from latelier.contracts.errors import InvalidInputError, LatelierError
-from latelier.contracts.inputs import Box, read_input
+from latelier.contracts.inputs import read_input
 from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.databases import open_database
 from latelier.pipeline.parts import PipelineParts
@@ -23,14 +23,12 @@ from latelier.pipeline.planning.references.drawn import (
     Lookup,
     add_poses,
 )
+from latelier.pipeline.planning.references.layouts import bind_layout, check_boxes, find_boxes
 from latelier.pipeline.planning.references.maps import fill_areas, find_areas
 from latelier.pipeline.planning.references.names import EntryNames
 from latelier.pipeline.planning.references.slots import Slots, Source, slot_name, slots_in
 from latelier.pipeline.planning.references.texts import bind_text
 from latelier.pipeline.request import Request
-
-_NO_ENTRY = -1
-"""Stands for the entry of a label that the database does not have."""
 
 Row = dict[str, Any]
 """Conditioner -> its input, or None."""
@@ -119,15 +117,15 @@ class _RowLookup:
             raise InvalidInputError.of_field(self.public(self.pictures), reason)
         layouts = list(self._taking_part(row, "layout"))
         for name in layouts:
-            self._check_boxes(name, row[name], slots)
-            row[name] = self._bind_layout(name, row[name], slots, most)
+            check_boxes(self.public(name), row[name], slots, self.names)
+            row[name] = bind_layout(self.public(name), row[name], slots, most, self.names)
         limit = min((most, *(len(row[name].objects) for name in layouts)))
         for name in self._taking_part(row, "text"):
             row[name] = self._bind_text(name, row[name], slots, limit)
             if given and not slots_in(row[name].text):
                 self._warn(name, "it has no reference; write '#1' where the first belongs")
         for name in layouts:
-            self._check_boxes(name, row[name], slots)
+            check_boxes(self.public(name), row[name], slots, self.names)
         pose = self._find_pose(row, slots, layouts, most)
         references = tuple(map(self._draw, slots))
         if references:
@@ -174,17 +172,9 @@ class _RowLookup:
                 )
                 raise InvalidInputError.of_field(self.public(self.pictures), reason)
         if "boxes" not in pose and layouts and len(slots):
-            pose["boxes"] = self._find_boxes(layouts[0], row[layouts[0]], len(slots))
+            layout = layouts[0]
+            pose["boxes"] = find_boxes(self.public(layout), row[layout], len(slots))
         return pose
-
-    def _find_boxes(self, name: str, layout: Any, count: int) -> list[Box]:
-        """Return the box of each slot in a layout."""
-        boxes = {slot: each.box for each in layout.objects for slot in slots_in(str(each.label))}
-        missing = next((slot for slot in range(count) if slot not in boxes), None)
-        if missing is not None:
-            reason = f"no box has the label '{slot_name(missing)}'; label a box for each reference"
-            raise InvalidInputError.of_field(self.public(name), reason)
-        return [boxes[slot] for slot in range(count)]
 
     def _fill_map(self, row: Row, slots: Slots, most: int) -> dict[str, Any]:
         """Return the poses of references in the areas of a map; {} if it decides none.
@@ -207,45 +197,6 @@ class _RowLookup:
                 with guard_plugin(f"the database '{self.names.source}'"):
                     return fill_areas(areas, slots, database, most)
         return {}
-
-    def _check_boxes(self, name: str, layout: Any, slots: Slots) -> None:
-        """Refuse references and a layout of different numbers."""
-        count = len(layout.objects)
-        if len(slots) not in (0, count):
-            listed = ", ".join(map(self.names.describe, slots))
-            raise InvalidInputError.of_field(
-                self.public(name),
-                f"boxes: {count}, references: {len(slots)} ({listed}); name a thing for each box",
-            )
-
-    def _bind_layout(self, name: str, layout: Any, slots: Slots, most: int) -> Any:
-        """Return a layout whose labels that name entries are slots."""
-        labels = [_to_slot(str(each.label).strip()) for each in layout.objects]
-        written = {number for each in labels for number in slots_in(each)}
-        named = [k for k, each in enumerate(labels) if not slots_in(each)]
-        entries = [self._read_label(name, labels[k], slots) for k in named]
-        bound = slots.bind(entries, written, most)
-        if None in bound:
-            reason = f"it names {len(named)} objects, but at most {most} references fit"
-            raise InvalidInputError.of_field(self.public(name), reason)
-        for k, slot in zip(named, bound, strict=True):
-            assert slot is not None
-            labels[k] = slot_name(slot)
-        objects = [
-            each.model_copy(update={"label": label})
-            for each, label in zip(layout.objects, labels, strict=True)
-        ]
-        return layout.model_copy(update={"objects": tuple(objects)})
-
-    def _read_label(self, name: str, label: str, slots: Slots) -> int:
-        """Return the entry of a label. With references it may be any name for one of them."""
-        if len(slots) and not self.names.find(label):
-            return _NO_ENTRY
-        entry, *others = self.names.read(self.public(name), label)
-        if others:
-            reason = f"'{label}' names {1 + len(others)} objects in one box; give each a box"
-            raise InvalidInputError.of_field(self.public(name), reason)
-        return entry
 
     def _bind_text(self, name: str, value: Any, slots: Slots, most: int) -> Any:
         """Return a text whose mentions are slots."""
@@ -284,11 +235,6 @@ class _RowLookup:
 
     def _warn(self, name: str, message: str) -> None:
         self.warnings.append(f"{self.public(name)}: {message}")
-
-
-def _to_slot(label: str) -> str:
-    """Return a label as a slot if it is the number of one: "#1" for "0"."""
-    return slot_name(int(label)) if label.isdecimal() else label
 
 
 def find_pictures(parts: PipelineParts) -> str | None:
