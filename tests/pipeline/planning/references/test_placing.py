@@ -180,6 +180,22 @@ def test_more_areas_than_fit_are_a_warning_and_the_largest_count(pipe, caplog):
     assert [each["box"][0] for each in picture.provenance["drew"]] == [12 / 16, 8 / 16, 4 / 16]
 
 
+def test_a_map_with_fewer_areas_than_references_places_none(pipe, painted, caplog):
+    with caplog.at_level(logging.WARNING):
+        pipe.generate(prompt="a pizza and a cat and a dog", semantic_map=painted, seed=4)
+    assert "reference: input 'semantic_map' decides where objects are" in caplog.text
+
+
+def test_as_many_areas_as_fit_are_no_warning(pipe, caplog):
+    painted = np.zeros((16, 16), dtype=np.uint8)
+    for k in range(3):
+        painted[1:4, 5 * k : 5 * k + 3] = FOOD
+    with caplog.at_level(logging.WARNING):
+        [picture] = pipe.generate(semantic_map=painted, seed=4)
+    assert len(picture.provenance["drew"]) == 3
+    assert "areas of objects" not in caplog.text
+
+
 def test_poses_of_the_request_come_before_the_map(pipe, painted):
     given = {"pictures": ["pizza"], "boxes": [[0, 0, 1, 1]]}
     [picture] = pipe.generate(reference=given, semantic_map=painted, seed=4)

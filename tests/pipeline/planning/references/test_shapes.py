@@ -47,3 +47,10 @@ def test_the_entry_with_the_outline_is_found_among_those_that_are_asked_for():
 def test_an_outline_of_another_aspect_is_less_alike():
     square = draw((0, 0), (10, 0), (10, 10), (0, 10))
     assert find_pose(area_of(BAR), square).likeness < 0.3
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_line_and_a_translucent_picture_are_not_alike():
+    line = Area("things", WHOLE, np.eye(240, dtype=bool))
+    veil = Image.new("RGBA", (100, 100), (255, 0, 0, 100))
+    assert find_pose(line, veil).likeness == 0

@@ -57,7 +57,7 @@ def _divide(bits: Bits, group: str) -> Iterator[Area]:
     numbers = connected_components(grown, num_iterations=bits.size // 4)[0, 0].numpy()
     height, width = bits.shape
     for number in np.unique(numbers[bits]):
-        part = (numbers == number) & bits
+        part = numbers == number
         if part.mean() < _LEAST:
             continue
         rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))

@@ -89,7 +89,9 @@ def _outline_area(area: Area) -> _Outlines:
 
 
 def _compare(area: _Outlines, outlines: _Outlines) -> Pose:
-    common = (outlines.bits & area.bits).sum(axis=1) / (outlines.bits | area.bits).sum(axis=1)
+    union = (outlines.bits | area.bits).sum(axis=1)
+    # thin or translucent outlines have no bits at this size
+    common = (outlines.bits & area.bits).sum(axis=1) / np.maximum(union, 1)
     ratios = outlines.aspects / area.aspects
     likeness = common * np.minimum(ratios, 1 / ratios)
     best = int(likeness.argmax())
