@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import PIL.Image
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pixel_unshuffle
@@ -11,8 +12,9 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.images.pixels import pil_to_tensor
+from latelier.contracts.images.pixels import pil_to_tensor, tensor_to_pil
 from latelier_conditioners.common.spatial import zero_map
+from latelier_conditioners.image.agreement import restore_agreement
 from latelier_conditioners.image.inputs import ImageConfig, LowResolution
 
 
@@ -24,6 +26,10 @@ class ImageConditioner(Conditioner[ImageConfig]):
     (factor 4 and a first stage of 4). With `patch` p it is p times as large, and each square of
     p x p pixels becomes 3 p^2 channels. An image of another size is resized, bicubic and
     antialiased. Without an image every pixel is 0.
+
+    A model for reductions by resizing alone makes pictures that agree with the image: reduced, they
+    are it. Those for random degradations do not, since the image has noise that the picture should
+    not have.
     """
 
     Input = LowResolution
@@ -69,6 +75,13 @@ class ImageConditioner(Conditioner[ImageConfig]):
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros (rows, 3 p^2, h, w), which are grey."""
         return ConditionPart(spatial=zero_map(rows, self.config.channels, geometry))
+
+    def postprocess(self, picture: PIL.Image.Image, value: LowResolution, /) -> PIL.Image.Image:
+        """Return the picture that agrees with the image, if the image is an exact reduction."""
+        if self.config.degradation != "bicubic":
+            return picture
+        agreeing = restore_agreement(pil_to_tensor(picture), pil_to_tensor(value.image))
+        return tensor_to_pil(agreeing[None])[0]
 
     def _check_size(self, value: LowResolution, geometry: PictureGeometry) -> None:
         width, height = self.output_size(value)
