@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from running import create, drag, drop, open_section, start_long_run, to_uri, use_model
+from running import (
+    create,
+    drag,
+    drop,
+    is_in_view,
+    open_section,
+    png,
+    start_long_run,
+    to_uri,
+    use_model,
+)
 
 sync_api = pytest.importorskip("playwright.sync_api")
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
@@ -33,16 +43,6 @@ def values_of(page, selector: str) -> list[int]:
         }""",
         selector,
     )
-
-
-def png(size: tuple[int, int], color: str, box: tuple[int, int, int, int] | None = None) -> bytes:
-    """Return a picture of one colour, with a white box."""
-    image = Image.new("RGB", size, color)
-    if box:
-        image.paste("white", box)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def read_png(source: str) -> Image.Image:
@@ -380,19 +380,6 @@ def test_the_gallery_is_searched_starred_and_emptied(open_page):
     page.wait_for_selector("text=No picture is like that.")
 
 
-def is_in_view(page, selector: str) -> bool:
-    """Return whether all of an element is on the screen, with nothing over its middle."""
-    return page.evaluate(
-        """(selector) => {
-            const element = document.querySelector(selector);
-            const { left, top, right, bottom } = element.getBoundingClientRect();
-            const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-            return top >= 0 && bottom <= innerHeight && element.contains(over);
-        }""",
-        selector,
-    )
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_value_that_is_not_allowed_is_marked_and_its_message_is_in_view(open_page, width):
     page = open_page(width)
@@ -430,7 +417,7 @@ def test_a_refusal_names_the_field_as_the_form_does(open_page):
     error = page.locator(".prompt-bar .error")
     sync_api.expect(error).to_have_text(re.compile("^Size: 16,777,216"))
     assert [each.get_attribute("aria-invalid") for each in sides.all()] == ["true", "true"]
-    page.get_by_role("button", name="Clear").locator("visible=true").click()
+    page.get_by_role("button", name="Clear", exact=True).locator("visible=true").click()
     assert sides.first.get_attribute("aria-invalid") is None
     fault = {"message": "init_image.0: is black", "field": "init_image.0", "reason": "is black"}
     page.route("**/api/jobs", lambda route: route.fulfill(status=400, json={"error": fault}))

@@ -14,10 +14,13 @@ import { Inputs, promptOf, referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
 import type { Extent } from "./pictures.ts";
 import { PromptBar } from "./prompt-bar.ts";
-import { Section } from "./section.ts";
+import { Section, type Value } from "./section.ts";
 import { StartPicture } from "./start-picture.ts";
 
 const COUNTS = [1, 2, 4, 8];
+
+/** Fields of a picture's settings that the server chose to fit its memory: it chooses for others by itself. */
+const OF_THE_SERVER = new Set(["batch_size", "tile"]);
 
 export class Composer {
   readonly bar: PromptBar;
@@ -47,30 +50,23 @@ export class Composer {
     this.#start = new StartPicture(properties, host);
     this.#negative = this.#createNegative(host);
     this.#count = createCount(COUNTS.filter((count) => count <= server.limits.pictures));
-    const hasStart = (): boolean => "init_image" in this.#start.value;
     this.#startSection = new Section(
       { title: "Start from a picture", about: "Vary a picture, or change only a part of it." },
       this.#start.element,
-      hasStart,
-      () => {
-        this.#start.value = {};
-      },
+      () => this.#start.values,
     );
     this.#detailsSection = new Section(
       { title: "Details", about: "Size, steps, seed and more. You need none of it." },
       h("div", {}, this.#negative?.element ?? "", this.#details.element),
-      () => Object.keys(this.#details.value).length > 0 || this.#negative?.widget.value !== undefined,
-      () => {
-        this.#details.value = {};
-        if (this.#negative) this.#negative.widget.value = undefined;
-      },
+      () => [...this.#negativeValues, ...this.#details.values],
     );
     this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
-    this.panel.append(...this.#sections());
-    this.#details.element.addEventListener("input", () => this.#resize());
+    this.panel.append(...this.#sections.map(({ element }) => element));
+    this.#detailsSection.element.addEventListener("input", () => this.#resize());
     this.panel.addEventListener("mention", (event) => this.bar.insert((event as CustomEvent<string>).detail));
     this.panel.addEventListener("input", () => {
       this.bar.error = ""; // it was about what has changed now
+      this.bar.inUse.uses = this.#sections.flatMap(({ uses }) => uses);
     });
   }
 
@@ -80,13 +76,13 @@ export class Composer {
     void this.#start.resize();
   }
 
-  /** Return the elements of all sections: the model's own inputs, then those of adapters. */
-  #sections(): HTMLElement[] {
+  /** All sections: those of the model's own inputs, then those of adapters. */
+  get #sections(): Section[] {
     const all = [...this.#inputs.sections];
     const isAdapter = (name: string): boolean => this.#model.adapters.includes(name);
-    const own = all.filter(([name]) => !isAdapter(name)).map(([, section]) => section.element);
-    const added = all.filter(([name]) => isAdapter(name)).map(([, section]) => section.element);
-    return [...own, this.#startSection.element, ...added, this.#detailsSection.element];
+    const own = all.filter(([name]) => !isAdapter(name)).map(([, section]) => section);
+    const added = all.filter(([name]) => isAdapter(name)).map(([, section]) => section);
+    return [...own, this.#startSection, ...added, this.#detailsSection];
   }
 
   #createNegative(host: Host): Field | undefined {
@@ -95,6 +91,15 @@ export class Composer {
     const [schema] = Object.values(resolve(input).properties ?? {});
     const texts = { label: "Leave out", hint: "What the picture should not show." };
     return createField("negative", schema ?? {}, host, texts);
+  }
+
+  get #negativeValues(): Value[] {
+    const { element, widget } = this.#negative ?? {};
+    if (!element || widget?.value === undefined) return [];
+    const clear = (): void => {
+      widget.value = undefined;
+    };
+    return [{ text: `Leaves out “${widget.value}”`, place: element, clear }];
   }
 
   /** The name of its model. */
@@ -134,13 +139,12 @@ export class Composer {
       delete inputs[this.#prompt];
     }
     this.#details.value = this.#withoutDefaults(request);
-    this.#inputs.resize();
+    this.#detailsSection.refresh();
     this.#inputs.value = inputs;
     this.#inputs.scales = request.adapter_scales ?? {};
     this.#start.value = start;
     writeCount(this.#count, request.n ?? 1);
     this.#startSection.refresh();
-    this.#detailsSection.refresh();
   }
 
   /** Return a request whose picture and mask are those of every model, and not an input of this one. */
@@ -180,6 +184,7 @@ export class Composer {
       return [name, choices && value ? simplify(value as NamedOptions, choices) : value] as const;
     });
     const entries = simple.filter(([name, value]) => {
+      if (OF_THE_SERVER.has(name)) return false;
       const standard = properties[name]?.default;
       return JSON.stringify(value) !== JSON.stringify(standard);
     });
@@ -213,13 +218,12 @@ export class Composer {
     if (size) {
       const step = this.#model.size_multiple;
       this.#details.set("size", size.map((side) => Math.max(step, Math.round(side / step) * step)));
-      this.#inputs.resize();
       this.#detailsSection.refresh();
     }
     this.#start.value = { init_image: [picture] };
-    this.#startSection.refresh();
     this.#startSection.open();
     this.#start.change(extent);
+    this.#startSection.refresh();
   }
 
   /** Return whether the request can be sent; else show what is wrong. */

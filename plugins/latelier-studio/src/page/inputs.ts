@@ -6,6 +6,7 @@ import { createField } from "../form/field.ts";
 import { createWidget } from "../form/formats.ts";
 import { hasReferences, hintOf, resolve } from "../form/schema.ts";
 import type { Host, WidgetElement } from "../form/widget.ts";
+import { describeInput } from "./plain-inputs.ts";
 import { Section } from "./section.ts";
 
 const LONG_TEXT = 200;
@@ -40,10 +41,6 @@ export class Inputs {
       const labelId = newId("label");
       const widget = createWidget(schema, host, labelId);
       const label = h("span", { id: labelId, class: "label visually-hidden" }, humanize(name));
-      const isUsed = (): boolean => widget.value !== undefined;
-      const clear = (): void => {
-        widget.value = undefined;
-      };
       const about = hintOf(schema);
       const title = humanize(name);
       const content = h("div", { class: "condition" }, label, widget);
@@ -53,7 +50,13 @@ export class Inputs {
         this.#scales.set(name, scale.widget);
         content.append(scale.element);
       }
-      const section = new Section({ title, about }, content, isUsed, clear);
+      const section = new Section({ title, about }, content, () => {
+        if (widget.value === undefined) return [];
+        const clear = (): void => {
+          widget.value = undefined;
+        };
+        return [{ text: describeInput(schema, widget.value, title), clear }];
+      });
       section.element.dataset.input = name;
       this.sections.set(name, section);
       this.#widgets.set(name, widget);

@@ -2,6 +2,7 @@
 
 import type { Model } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
+import { InUse } from "./in-use.ts";
 
 const IDEAS = 6;
 const LONGEST_IDEA = 20; // characters
@@ -10,6 +11,7 @@ export class PromptBar {
   readonly element: HTMLFormElement;
   /** A few things that the model can draw. They belong below the bar, which stays in view. */
   readonly ideas: HTMLElement;
+  readonly inUse = new InUse(() => this.focus());
   readonly #text: HTMLTextAreaElement | undefined;
   readonly #button: HTMLButtonElement;
   readonly #error = h("p", { class: "error", role: "alert" });
@@ -45,7 +47,7 @@ export class PromptBar {
     const row = h("div", { class: "prompt-row" }, this.#text && label, this.#text ?? h("p", {}, model.description));
     if (input) row.dataset.input = input;
     row.append(this.#button);
-    this.element.append(row, this.#loading, this.#error);
+    this.element.append(row, this.inUse.element, this.#loading, this.#error);
     this.ideas = this.#createIdeas(model.subjects);
   }
 
