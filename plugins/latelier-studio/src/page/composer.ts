@@ -1,15 +1,15 @@
 /** The form: it makes a request of what the person enters, and shows a request that is given. */
 
 import { ApiError } from "../api/client.ts";
-import type { Drew, Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
+import type { Drew, Model, PictureRequest, Server } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
 import { findField, findInvalid, labelOf, markField, unmarkFields } from "../form/faults.ts";
 import { createField, type Field } from "../form/field.ts";
-import { choicesOf, simplify } from "../form/named.ts";
 import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
 import { Details } from "./details.ts";
-import { hasEachSlot, withNames } from "./drew.ts";
+import { withNames } from "./drew.ts";
+import { type FormValues, promptText, readRequest } from "./form-values.ts";
 import { Inputs, promptOf, referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
 import type { Extent } from "./pictures.ts";
@@ -18,9 +18,6 @@ import { Section, type Value } from "./section.ts";
 import { StartPicture } from "./start-picture.ts";
 
 const COUNTS = [1, 2, 4, 8];
-
-/** Fields of a picture's settings that the server chose to fit its memory: it chooses for others by itself. */
-const OF_THE_SERVER = new Set(["batch_size", "tile"]);
 
 export class Composer {
   readonly bar: PromptBar;
@@ -109,19 +106,15 @@ export class Composer {
 
   /** The request that has been entered. */
   get request(): PictureRequest {
-    const inputs = this.#inputs.value;
-    const prompt = this.bar.prompt;
+    const { prompt, negative, inputs, scales, start, details, count } = this.values;
     if (this.#prompt && prompt) inputs[this.#prompt] = prompt;
-    const negative = this.#negative?.widget.value;
-    const { scales } = this.#inputs;
-    const start = this.#start.value;
     return {
       model: this.#model.name,
       inputs,
       ...(this.#prompt && negative !== undefined && { negative: { [this.#prompt]: negative } }),
       ...(Object.keys(scales).length > 0 && { adapter_scales: scales }),
-      n: readCount(this.#count),
-      ...this.#details.value,
+      n: count,
+      ...details,
       ...("init_image" in start && { size: this.#details.get("size") as [number, number] }),
       ...start,
     };
@@ -129,71 +122,37 @@ export class Composer {
 
   /** Show the request of one picture, which has inputs of one row. */
   set request(request: PictureRequest) {
-    const { inputs: given, ...start } = this.#withoutInpainting(request);
-    const inputs = this.#spellOut(given);
-    if (this.#prompt) {
-      this.bar.prompt = this.#promptText(inputs[this.#prompt]);
-      if (this.#negative) {
-        this.#negative.widget.value = this.#promptText(request.negative?.[this.#prompt]) || undefined;
-      }
-      delete inputs[this.#prompt];
-    }
-    this.#details.value = this.#withoutDefaults(request);
+    this.values = readRequest(request, this.#model);
+  }
+
+  /** What all of its parts show. */
+  get values(): FormValues {
+    return {
+      prompt: this.bar.prompt,
+      negative: this.#negative?.widget.value,
+      inputs: this.#inputs.value,
+      scales: this.#inputs.scales,
+      start: this.#start.value,
+      details: this.#details.value,
+      count: readCount(this.#count),
+    };
+  }
+
+  set values(values: FormValues) {
+    if (this.#prompt) this.bar.prompt = values.prompt;
+    if (this.#negative) this.#negative.widget.value = values.negative;
+    this.#details.value = values.details;
     this.#detailsSection.refresh();
-    this.#inputs.value = inputs;
-    this.#inputs.scales = request.adapter_scales ?? {};
-    this.#start.value = start;
-    writeCount(this.#count, request.n ?? 1);
+    this.#inputs.value = values.inputs;
+    this.#inputs.scales = values.scales;
+    this.#start.value = values.start;
+    writeCount(this.#count, values.count);
     this.#startSection.refresh();
-  }
-
-  /** Return a request whose picture and mask are those of every model, and not an input of this one. */
-  #withoutInpainting(request: PictureRequest): PictureRequest {
-    const inputs = { ...request.inputs };
-    const pictures: Partial<PictureRequest> = {};
-    for (const name of this.#model.inpainting) {
-      const { image, mask } = asObject(inputs[name], this.#model.inputs[name] ?? {});
-      if (image) Object.assign(pictures, { init_image: [image], ...(mask ? { mask: [mask] } : {}) });
-      delete inputs[name];
-    }
-    return { ...request, ...pictures, inputs };
-  }
-
-  /** Return inputs with names in the prompt, where references are what the look-up makes of such names. */
-  #spellOut(inputs: Record<string, unknown>): Record<string, unknown> {
-    const name = referencesOf(this.#model);
-    if (!name || !this.#prompt) return inputs;
-    const { pictures, ...poses } = asObject(inputs[name], this.#model.inputs[name] ?? {});
-    const text = this.#promptText(inputs[this.#prompt]);
-    const isPosed = Object.values(poses).some((each) => each !== undefined && each !== null);
-    if (isPosed || !isNames(pictures) || !hasEachSlot(text, pictures.length)) return inputs;
-    const { [name]: _, ...others } = inputs;
-    return { ...others, [this.#prompt]: withNames(text, pictures.map((each) => ({ name: each }))) };
-  }
-
-  #promptText(value: unknown): string {
-    const schema = this.#model.inputs[this.#prompt ?? ""];
-    return String(schema ? (Object.values(asObject(value, schema))[0] ?? "") : "");
-  }
-
-  /** Return the fields that differ from what the model has by default. */
-  #withoutDefaults(request: PictureRequest): PictureRequest {
-    const properties = this.#model.request.properties ?? {};
-    const simple = Object.entries(request).map(([name, value]) => {
-      const choices = choicesOf(this.#model, name);
-      return [name, choices && value ? simplify(value as NamedOptions, choices) : value] as const;
-    });
-    const entries = simple.filter(([name, value]) => {
-      if (OF_THE_SERVER.has(name)) return false;
-      const standard = properties[name]?.default;
-      return JSON.stringify(value) !== JSON.stringify(standard);
-    });
-    return Object.fromEntries(entries) as PictureRequest;
   }
 
   /** Put the prompt of a request into the form, with the names of what the picture drew. */
   usePrompt(request: PictureRequest, drew: Drew[]): void {
-    const text = this.#promptText(request.inputs[this.#prompt ?? ""]);
+    const text = promptText(request.inputs[this.#prompt ?? ""], this.#model);
     if (text) this.bar.prompt = drew.some(({ name }) => name === null) ? text : withNames(text, drew);
   }
 
@@ -260,11 +219,6 @@ export class Composer {
     if (!(error instanceof ApiError && error.field)) return undefined;
     return findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
   }
-}
-
-function isNames(pictures: unknown): pictures is string[] {
-  const isName = (each: unknown): boolean => typeof each === "string" && !each.startsWith("data:");
-  return Array.isArray(pictures) && pictures.every(isName);
 }
 
 /** Return an input of references, each at the place where a picture drew it; undefined if that is not known. */
