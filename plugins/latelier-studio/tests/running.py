@@ -150,3 +150,21 @@ def is_in_view(page, selector: str) -> bool:
         }""",
         selector,
     )
+
+
+def values_of(page, selector: str) -> list[int]:
+    """Return the grey values of the picture that a widget has made."""
+    return page.evaluate(
+        """async (selector) => {
+            const image = new Image();
+            image.src = document.querySelector(selector).value;
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.width, image.height];
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            const data = context.getImageData(0, 0, image.width, image.height).data;
+            return [...data].filter((_, index) => index % 4 === 0);
+        }""",
+        selector,
+    )

@@ -17,6 +17,7 @@ from running import (
     start_long_run,
     to_uri,
     use_model,
+    values_of,
 )
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -25,24 +26,6 @@ AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 CHANGE_A_PART = ".panel label:has-text('Change a part')"
 MODEL = "select[aria-label=Model]"
 NO_PICTURE = "This file is no picture that can be read: PNG, JPEG or WebP."
-
-
-def values_of(page, selector: str) -> list[int]:
-    """Return the grey values of the picture that a widget has made."""
-    return page.evaluate(
-        """async (selector) => {
-            const image = new Image();
-            image.src = document.querySelector(selector).value;
-            await image.decode();
-            const canvas = document.createElement("canvas");
-            [canvas.width, canvas.height] = [image.width, image.height];
-            const context = canvas.getContext("2d");
-            context.drawImage(image, 0, 0);
-            const data = context.getImageData(0, 0, image.width, image.height).data;
-            return [...data].filter((_, index) => index % 4 === 0);
-        }""",
-        selector,
-    )
 
 
 def read_png(source: str) -> Image.Image:
