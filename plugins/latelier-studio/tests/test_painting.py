@@ -1,5 +1,8 @@
 """Painting a map."""
 
+import colorsys
+import re
+
 import pytest
 from running import drag, open_section, use_model, values_of
 
@@ -72,3 +75,52 @@ def test_an_area_is_filled_by_keys_and_the_brush_comes_back(open_map):
     page.keyboard.press("e")
     page.keyboard.press("Space")
     assert 0 < values_of(page, "studio-map").count(SAND) < 0.1 * len(before)
+
+
+HUES = {  # degrees of the colour circle
+    "Sky": (190, 230),
+    "Water": (190, 230),
+    "Sand": (30, 60),
+    "Meadows": (80, 140),
+    "Night sky": (210, 250),
+    "Animals and nature": (80, 140),
+    "Sea": (190, 230),
+    "Ground": (20, 50),
+}
+
+
+def read_swatches(page) -> dict[str, tuple[float, float, float]]:
+    """Return hue, lightness and saturation, 0 to 1, of each label's colour."""
+    found = {}
+    for label in page.locator(".palette label").all():
+        style = label.locator(".swatch").evaluate("each => getComputedStyle(each).backgroundColor")
+        rgb = [int(channel) / 255 for channel in re.findall(r"\d+", style)]
+        found[label.inner_text()] = colorsys.rgb_to_hls(*rgb)
+    return found
+
+
+def test_known_words_have_their_natural_colours(open_page):
+    page = open_page()
+    names = ["none", *(name.lower() for name in HUES), "quux", "corge"]
+
+    def rename_labels(route) -> None:
+        model = route.fetch().json()
+        labels = [{"value": value, "name": name} for value, name in enumerate(names)]
+        model["inputs"]["map"]["properties"]["map"]["labels"] = labels
+        route.fulfill(json=model)
+
+    page.route("**/api/models/sketchbook", rename_labels)
+    use_model(page, "sketchbook")
+    open_section(page, "Map")
+    found = read_swatches(page)
+    assert len(set(found.values())) == len(names)
+    for name, (low, high) in HUES.items():
+        assert low <= 360 * found[name][0] <= high, name
+
+
+def test_the_colours_of_the_model_are_those_of_its_palette(open_page):
+    page = open_page()
+    use_model(page, "sketchbook")
+    open_section(page, "Map")
+    sample = page.locator(".palette label", has_text="Grass").locator(".swatch")
+    sync_api.expect(sample).to_have_css("background-color", "rgb(93, 155, 75)")

@@ -6,6 +6,9 @@ import { Brush } from "./brush.ts";
 import { type Area, Painting, type Point } from "./painting.ts";
 import { ZoomView } from "./zoom.ts";
 
+/** Red, green, blue and opacity, 0 to 255. */
+export type Color = readonly [number, number, number, number];
+
 export interface PainterOptions {
   width: number;
   height: number;
@@ -13,8 +16,8 @@ export interface PainterOptions {
   name: string;
   /** What stands on the surface until something is painted. */
   hint: string;
-  /** Red, green, blue and opacity, 0 to 255, of each label from 0. */
-  colors: readonly (readonly [number, number, number, number])[];
+  /** Of each label from 0. */
+  colors: readonly Color[];
   /** Label of the brush at first. */
   brush: number;
   /** Whether there is a tool that exchanges the labels 0 and 1. */
