@@ -12,7 +12,7 @@ import { withNames } from "./drew.ts";
 import { type FormValues, promptText, readRequest } from "./form-values.ts";
 import { Inputs, promptOf, referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
-import type { Extent } from "./pictures.ts";
+import type { Extent, Shown } from "./pictures.ts";
 import { PromptBar } from "./prompt-bar.ts";
 import { Section, type Value } from "./section.ts";
 import { StartPicture } from "./start-picture.ts";
@@ -31,6 +31,7 @@ export class Composer {
   readonly #negative: Field | undefined;
   readonly #prompt: string | undefined;
   readonly #count: HTMLElement;
+  #shown: Shown | undefined;
 
   constructor(model: Model, server: Server, onSubmit: () => void) {
     this.#model = model;
@@ -39,6 +40,7 @@ export class Composer {
       model,
       size: () => this.#details?.get("size") as [number, number],
       database: () => (this.#details?.get("database") as string | null) ?? undefined,
+      nameOf: (slot) => this.#nameOf(slot),
     };
     const properties = model.request.properties ?? {};
     this.bar = new PromptBar(model, this.#prompt, onSubmit);
@@ -60,6 +62,7 @@ export class Composer {
     this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
     this.panel.append(...this.#sections.map(({ element }) => element));
     this.#detailsSection.element.addEventListener("input", () => this.#resize());
+    this.bar.element.addEventListener("input", () => this.#inputs.resize());
     this.panel.addEventListener("mention", (event) => this.bar.insert((event as CustomEvent<string>).detail));
     this.panel.addEventListener("input", () => {
       this.bar.error = ""; // it was about what has changed now
@@ -102,6 +105,21 @@ export class Composer {
   /** The name of its model. */
   get model(): string {
     return this.#model.name;
+  }
+
+  /** The picture in sight. */
+  set shown(picture: Shown | undefined) {
+    this.#shown = picture;
+    this.#inputs.resize();
+  }
+
+  /** Return what the picture in sight drew for a slot, if it was made of the prompt as it is. */
+  #nameOf(slot: string): string | undefined {
+    const { request, drew = [] } = this.#shown ?? {};
+    const text = promptText(request?.inputs[this.#prompt ?? ""], this.#model);
+    const name = withNames(slot, drew);
+    const isOfPrompt = [text, withNames(text, drew)].includes(this.bar.prompt);
+    return isOfPrompt && name !== slot ? name : undefined;
   }
 
   /** The request that has been entered. */

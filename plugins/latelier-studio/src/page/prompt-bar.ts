@@ -63,6 +63,7 @@ export class PromptBar {
     for (const { name } of picked) {
       const use = (): void => {
         this.prompt = [this.prompt, name].filter(Boolean).join(", ");
+        this.#text?.dispatchEvent(new Event("input", { bubbles: true }));
         this.#text?.focus();
       };
       list.append(h("button", { type: "button", class: "idea", onClick: use }, name));
@@ -87,6 +88,7 @@ export class PromptBar {
     area.value = start + after;
     area.focus();
     area.setSelectionRange(start.length, start.length);
+    area.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   /** Let the button cancel what runs; undefined: it creates again. */

@@ -10,6 +10,8 @@ import { imageOf, ofJob, type PictureActions, type Shown } from "./pictures.ts";
 interface Events extends PictureActions {
   /** Called when a job begins, with what cancels it, and when it has ended. */
   running(cancel: (() => void) | undefined): void;
+  /** Called when another picture is in sight. */
+  shows(picture: Shown): void;
   /** Open a picture in the viewer. */
   view(pictures: Shown[], index: number): void;
 }
@@ -142,6 +144,7 @@ export class Stage {
     this.#status.textContent = "";
     this.#showStrip();
     this.#showActions();
+    this.#events.shows(picture);
   }
 
   #showStrip(): void {

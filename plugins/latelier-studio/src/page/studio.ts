@@ -36,6 +36,7 @@ export class Studio implements PictureActions {
   #isSubmitting = false;
   #choices = 0;
   #opened: File | undefined;
+  #shown: Shown | undefined;
   #compare: Compare | undefined;
 
   /** Build the page. */
@@ -70,6 +71,10 @@ export class Studio implements PictureActions {
       useSettings: (picture) => this.useSettings(picture),
       startFrom: (picture, extent) => void this.#try(() => this.#startFrom(picture, extent)),
       galleryChanged: () => this.galleryChanged(),
+      shows: (picture) => {
+        this.#shown = picture;
+        if (this.#composer) this.#composer.shown = picture;
+      },
       running: (cancel) => {
         this.#isSubmitting = false;
         this.#onCancel = cancel;
@@ -147,6 +152,7 @@ export class Studio implements PictureActions {
     });
     this.#prompt.replaceChildren(composer.bar.element, composer.bar.ideas);
     this.#panel.replaceChildren(composer.panel);
+    composer.shown = this.#shown;
     this.#dialogs.replaceChildren(this.#compare.element);
   }
 
