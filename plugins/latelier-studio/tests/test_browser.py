@@ -656,6 +656,43 @@ def test_choices_are_explained_in_plain_words_and_the_terms_are_a_click_away(ope
     assert about.inner_text() != summary.inner_text()
 
 
+@pytest.mark.parametrize(
+    ("model", "titles"),
+    [
+        (
+            "scenes",
+            [
+                ("Things to draw", "Reference"),
+                ("Boxes", "Layout"),
+                ("Painted map", "Semantic map"),
+                ("Enlarge a small picture", "Low resolution"),
+                ("Start from a picture", None),
+                ("Details", None),
+            ],
+        ),
+        (
+            "emoji-scenes",
+            [
+                ("A thing from a list", "Class label"),
+                ("Start from a picture", None),
+                ("Palette", None),
+                ("Details", None),
+            ],
+        ),
+    ],
+)
+def test_sections_have_plain_titles_and_their_terms_beside_them(open_page, model, titles):
+    page = open_page()
+    page.select_option(MODEL, model)
+    sync_api.expect(page.locator(".section")).to_have_count(len(titles))
+    found = []
+    for title in page.locator(".section-title").all():
+        term = title.locator(".term")
+        plain = title.evaluate("each => each.firstChild.textContent")
+        found.append((plain, term.inner_text() if term.count() else None))
+    assert found == titles
+
+
 def test_the_model_that_was_chosen_last_is_shown_and_its_button_still_cancels(open_page):
     page = open_page()
     start_long_run(page)

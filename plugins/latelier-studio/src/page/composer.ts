@@ -13,6 +13,7 @@ import { type FormValues, promptText, readRequest } from "./form-values.ts";
 import { Inputs, promptOf, referencesOf } from "./inputs.ts";
 import { messageOf } from "./notice.ts";
 import type { Extent, Shown } from "./pictures.ts";
+import { titleOf } from "./plain-inputs.ts";
 import { PromptBar } from "./prompt-bar.ts";
 import { Section, type Value } from "./section.ts";
 import { StartPicture } from "./start-picture.ts";
@@ -120,6 +121,11 @@ export class Composer {
     const name = withNames(slot, drew);
     const isOfPrompt = [text, withNames(text, drew)].includes(this.bar.prompt);
     return isOfPrompt && name !== slot ? name : undefined;
+  }
+
+  /** Return what the form calls a field of the request. */
+  titleOf(field: string): string {
+    return titleOf(this.#model, field);
   }
 
   /** The request that has been entered. */

@@ -6,6 +6,8 @@ import type { Use } from "./in-use.ts";
 
 export interface SectionTexts {
   title: string;
+  /** The term of those who know it, if it is another one. */
+  term?: string;
   about?: string;
 }
 
@@ -32,7 +34,7 @@ export class Section {
       h(
         "summary",
         {},
-        h("span", { class: "section-title" }, texts.title, this.#mark),
+        h("span", { class: "section-title" }, texts.title, termOf(texts), this.#mark),
         texts.about && h("small", {}, texts.about),
       ),
       h("div", { class: "section-body" }, content, clear),
@@ -66,4 +68,8 @@ export class Section {
     this.element.open = true;
     this.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
+}
+
+function termOf({ title, term }: SectionTexts): HTMLElement | undefined {
+  return term === undefined || term === title ? undefined : h("small", { class: "term" }, term);
 }

@@ -4,7 +4,7 @@ import { ApiError, api } from "../api/client.ts";
 import type { Model, ModelSummary, PictureSettings, Server } from "../api/types.ts";
 import { loadPicture, toDataUri } from "../canvas/pictures.ts";
 import { readFile } from "../canvas/taking.ts";
-import { h } from "../dom.ts";
+import { h, humanize } from "../dom.ts";
 import { loadWidgets } from "../form/plugins.ts";
 import { Compare } from "./compare.ts";
 import { Composer } from "./composer.ts";
@@ -71,6 +71,7 @@ export class Studio implements PictureActions {
       useSettings: (picture) => this.useSettings(picture),
       startFrom: (picture, extent) => void this.#try(() => this.#startFrom(picture, extent)),
       galleryChanged: () => this.galleryChanged(),
+      titleOf: (field) => this.#composer?.titleOf(field) ?? humanize(field),
       shows: (picture) => {
         this.#shown = picture;
         if (this.#composer) this.#composer.shown = picture;
