@@ -249,6 +249,23 @@ def test_ideas_are_things_that_the_model_can_draw(open_page):
     assert page.input_value(".prompt-bar textarea") == f"a tree, {name}"
 
 
+def test_an_empty_form_suggests_to_say_what_to_draw_and_makes_a_picture(open_page):
+    page = open_page()
+    hint = page.locator(".prompt-bar > .hint")
+    sync_api.expect(hint).to_be_hidden()
+    create(page)
+    sync_api.expect(hint).to_have_text(re.compile("use one of the ideas below.$"))
+    page.locator(".idea").first.click()
+    sync_api.expect(hint).to_be_hidden()
+    create(page)
+    sync_api.expect(hint).to_be_hidden()
+    page.fill(".prompt-bar textarea", "")
+    page.click(".stage-actions >> text=Vary")
+    page.wait_for_selector(".use-name")
+    create(page)  # there is a picture to start from
+    sync_api.expect(hint).to_be_hidden()
+
+
 def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):
     page = open_page()
     create(page, "a blue fish")

@@ -67,6 +67,7 @@ export class Composer {
     this.panel.addEventListener("mention", (event) => this.bar.insert((event as CustomEvent<string>).detail));
     this.panel.addEventListener("input", () => {
       this.bar.error = ""; // it was about what has changed now
+      this.bar.suggest(false);
       this.bar.inUse.uses = this.#sections.flatMap(({ uses }) => uses);
     });
   }
@@ -212,6 +213,7 @@ export class Composer {
   /** Return whether the request can be sent; else show what is wrong. */
   check(): boolean {
     this.bar.error = "";
+    this.bar.suggest(this.#isEmpty);
     for (const part of [this.bar.element, this.panel]) unmarkFields(part);
     const found = findInvalid(this.panel);
     if (found) {
@@ -223,6 +225,12 @@ export class Composer {
       this.#start.change("part");
     } else return true;
     return false;
+  }
+
+  /** Whether nothing says what the picture should show. */
+  get #isEmpty(): boolean {
+    const { prompt, inputs, start } = this.values;
+    return this.#prompt !== undefined && !prompt && [inputs, start].every((each) => Object.keys(each).length === 0);
   }
 
   /** Show why a request was refused, and the field at fault. */
