@@ -639,7 +639,7 @@ def test_a_model_is_named_while_it_loads_and_nothing_is_created(open_page):
     page.route("**/api/models/sketchbook", hold)
     page.on("request", lambda request: sent.append(request.url))
     page.select_option(MODEL, "sketchbook")
-    status = page.locator(".prompt-bar [role=status]")
+    status = page.locator(".prompt-bar .loading-model")
     sync_api.expect(status).to_have_text("Loading sketchbook …")
     button = page.locator(".prompt-bar .primary")
     sync_api.expect(button).to_be_disabled()
