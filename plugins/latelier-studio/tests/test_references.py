@@ -305,6 +305,20 @@ def test_settings_of_a_prompt_come_back_in_its_words(open_form):
     assert list(sent.value.post_data_json["inputs"]) == ["prompt"]
 
 
+def test_what_is_left_out_comes_back_in_its_words(open_form):
+    page = open_form()
+    open_section(page, "Details")
+    field = page.locator("[data-field=negative] textarea")
+    field.fill("a kitten and a qwxzy")
+    create(page, "an owl in a meadow")
+    notes = page.locator(".stage-notes p")
+    assert notes.nth(1).inner_text().startswith("Leave out: 'qwxzy' is not in latelier/emoji")
+    page.click(".frame-button")
+    page.get_by_role("button", name="Use its settings").click()
+    page.locator(".notice-good").wait_for()
+    assert field.input_value() == "cat and a qwxzy"
+
+
 def test_variations_keep_the_drawings_where_they_are_and_a_part_names_its_own(open_form):
     page = open_form()
     create(page, "a cat to the left of an owl in a meadow")

@@ -1,7 +1,7 @@
 """A form that the settings of a picture replace comes back."""
 
 import pytest
-from running import create, drag, drop, open_section, use_model
+from running import create, drag, drop, open_section, use_model, values_of
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -96,3 +96,22 @@ def test_an_opened_picture_is_not_judged_any_more_after_undo(open_page):
     assert "The form is as it was before." in page.locator(".notice").inner_text()
     page.click(".notice [aria-label=Close]")
     sync_api.expect(page.locator(".notice")).to_be_hidden()
+
+
+def test_undo_brings_the_picture_to_start_from_and_its_mask_back(open_page):
+    page = open_page()
+    create(page, "a blue fish")
+    data = read_picture(page)
+    page.click(".stage-actions >> text=Change a part")
+    page.wait_for_selector("studio-mask canvas")
+    drag(page, "studio-mask canvas", (0.3, 0.5), (0.6, 0.5))
+    painted = values_of(page, "studio-mask")
+    drop(page, data)
+    page.wait_for_selector("text=/It can be made again/")
+    sync_api.expect(page.locator(".use-name", has_text="Starts from")).to_have_count(0)
+    page.click(UNDO)
+    page.wait_for_selector("studio-mask [aria-label=Undo]:enabled")
+    assert values_of(page, "studio-mask") == painted
+    with page.expect_request("**/api/jobs") as sent:
+        create(page)
+    assert {"init_image", "mask"} <= sent.value.post_data_json.keys()

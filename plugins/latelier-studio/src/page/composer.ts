@@ -20,6 +20,8 @@ import { StartPicture } from "./start-picture.ts";
 
 const COUNTS = [1, 2, 4, 8];
 
+const LEAVE_OUT = "Leave out";
+
 export class Composer {
   readonly bar: PromptBar;
   readonly panel: HTMLElement;
@@ -91,7 +93,7 @@ export class Composer {
     const input = this.#prompt && this.#model.inputs[this.#prompt];
     if (!input) return undefined;
     const [schema] = Object.values(resolve(input).properties ?? {});
-    const texts = { label: "Leave out", hint: "What the picture should not show." };
+    const texts = { label: LEAVE_OUT, hint: "What the picture should not show." };
     return createField("negative", schema ?? {}, host, texts);
   }
 
@@ -124,9 +126,9 @@ export class Composer {
     return isOfPrompt && name !== slot ? name : undefined;
   }
 
-  /** Return what the form calls a field of the request. */
+  /** Return what the form calls a field of the request, such as "semantic_map" or "negative prompt". */
   titleOf(field: string): string {
-    return titleOf(this.#model, field);
+    return field.startsWith("negative ") ? LEAVE_OUT : titleOf(this.#model, field);
   }
 
   /** The request that has been entered. */

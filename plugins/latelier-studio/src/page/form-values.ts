@@ -34,7 +34,7 @@ export function readRequest(request: PictureRequest, model: Model): FormValues {
   const { [prompt]: text, ...inputs } = spellOut(given, model);
   return {
     prompt: promptText(text, model),
-    negative: promptText(request.negative?.[prompt], model) || undefined,
+    negative: promptText(spellOut(request.negative ?? {}, model)[prompt], model) || undefined,
     inputs,
     scales: request.adapter_scales ?? {},
     start,

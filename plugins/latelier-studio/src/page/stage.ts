@@ -67,7 +67,7 @@ export class Stage {
 
   /** Return a warning with the title of its field in front: "semantic_map: ..." -> "Painted map: ...". */
   #nameField(warning: string): string {
-    return warning.replace(/^[a-z_]+(?=: )/, (field) => this.#events.titleOf(field));
+    return warning.replace(/^(negative )?[a-z_]+(?=: )/, (field) => this.#events.titleOf(field));
   }
 
   /** Make pictures. */
