@@ -4,19 +4,19 @@ import { ApiError, api } from "../api/client.ts";
 import type { Model, ModelSummary, PictureSettings, Server } from "../api/types.ts";
 import { loadPicture, toDataUri } from "../canvas/pictures.ts";
 import { readFile } from "../canvas/taking.ts";
+import { Composer } from "../composer/composer.ts";
+import type { FormValues } from "../composer/form-values.ts";
+import { cropStart } from "../composer/start-picture.ts";
 import { h, humanize } from "../dom.ts";
 import { loadWidgets } from "../form/plugins.ts";
 import { Compare } from "./compare.ts";
-import { Composer } from "./composer.ts";
 import { acceptDrops } from "./drop.ts";
-import type { FormValues } from "./form-values.ts";
 import { Gallery } from "./gallery.ts";
 import { Header } from "./header.ts";
 import { messageOf, Notice } from "./notice.ts";
 import { type Extent, fetchPicture, type PictureActions, type Shown } from "./pictures.ts";
 import { judge, requestOf } from "./replay.ts";
 import { Stage } from "./stage.ts";
-import { cropStart } from "./start-picture.ts";
 import { Viewer } from "./viewer.ts";
 
 export class Studio implements PictureActions {

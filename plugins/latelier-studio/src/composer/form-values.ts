@@ -3,7 +3,7 @@
 import type { Model, NamedOptions, PictureRequest } from "../api/types.ts";
 import { choicesOf, simplify } from "../form/named.ts";
 import { asObject } from "../form/schema.ts";
-import { hasEachSlot, withNames } from "./drew.ts";
+import { hasEachSlot, withNames } from "../page/drew.ts";
 import { promptOf, referencesOf } from "./inputs.ts";
 
 type Fields = Record<string, unknown>;

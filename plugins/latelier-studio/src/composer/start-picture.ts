@@ -7,9 +7,9 @@ import { h, newId } from "../dom.ts";
 import { createField, type Field } from "../form/field.ts";
 import { resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
+import { messageOf } from "../page/notice.ts";
+import type { Extent } from "../page/pictures.ts";
 import { referencesOf } from "./inputs.ts";
-import { messageOf } from "./notice.ts";
-import type { Extent } from "./pictures.ts";
 import type { Value } from "./section.ts";
 
 const NAMED_IN_PART = "In the prompt, name only what the painted part should show.";

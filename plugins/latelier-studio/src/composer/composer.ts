@@ -7,12 +7,12 @@ import { findField, findInvalid, labelOf, markField, unmarkFields } from "../for
 import { createField, type Field } from "../form/field.ts";
 import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
+import { withNames } from "../page/drew.ts";
+import { messageOf } from "../page/notice.ts";
+import type { Extent, Shown } from "../page/pictures.ts";
 import { Details } from "./details.ts";
-import { withNames } from "./drew.ts";
 import { type FormValues, promptText, readRequest } from "./form-values.ts";
 import { Inputs, promptOf, referencesOf } from "./inputs.ts";
-import { messageOf } from "./notice.ts";
-import type { Extent, Shown } from "./pictures.ts";
 import { titleOf } from "./plain-inputs.ts";
 import { PromptBar } from "./prompt-bar.ts";
 import { Section, type Value } from "./section.ts";
