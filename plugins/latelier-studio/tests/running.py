@@ -1,6 +1,7 @@
 """A studio in a process of its own, and how a person's hands move on its page."""
 
 import base64
+import io
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
 from sketchbook import save_model
 
 PLUGINS = Path(__file__).parents[2]
@@ -125,3 +127,44 @@ def drop(page, data: bytes, on: str = "body", kind: str = "image/png") -> None:
 def to_uri(data: bytes) -> str:
     """Return a PNG as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def png(size: tuple[int, int], color: str, box: tuple[int, int, int, int] | None = None) -> bytes:
+    """Return a picture of one colour, with a white box."""
+    image = Image.new("RGB", size, color)
+    if box:
+        image.paste("white", box)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def is_in_view(page, selector: str) -> bool:
+    """Return whether all of an element is on the screen, with nothing over its middle."""
+    return page.evaluate(
+        """(selector) => {
+            const element = document.querySelector(selector);
+            const { left, top, right, bottom } = element.getBoundingClientRect();
+            const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+            return top >= 0 && bottom <= innerHeight && element.contains(over);
+        }""",
+        selector,
+    )
+
+
+def values_of(page, selector: str) -> list[int]:
+    """Return the grey values of the picture that a widget has made."""
+    return page.evaluate(
+        """async (selector) => {
+            const image = new Image();
+            image.src = document.querySelector(selector).value;
+            await image.decode();
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [image.width, image.height];
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            const data = context.getImageData(0, 0, image.width, image.height).data;
+            return [...data].filter((_, index) => index % 4 === 0);
+        }""",
+        selector,
+    )

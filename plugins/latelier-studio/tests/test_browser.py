@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from running import create, drag, drop, open_section, start_long_run, to_uri, use_model
+from running import (
+    create,
+    drag,
+    drop,
+    is_in_view,
+    open_section,
+    png,
+    start_long_run,
+    to_uri,
+    use_model,
+    values_of,
+)
 
 sync_api = pytest.importorskip("playwright.sync_api")
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
@@ -15,34 +26,6 @@ AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 CHANGE_A_PART = ".panel label:has-text('Change a part')"
 MODEL = "select[aria-label=Model]"
 NO_PICTURE = "This file is no picture that can be read: PNG, JPEG or WebP."
-
-
-def values_of(page, selector: str) -> list[int]:
-    """Return the grey values of the picture that a widget has made."""
-    return page.evaluate(
-        """async (selector) => {
-            const image = new Image();
-            image.src = document.querySelector(selector).value;
-            await image.decode();
-            const canvas = document.createElement("canvas");
-            [canvas.width, canvas.height] = [image.width, image.height];
-            const context = canvas.getContext("2d");
-            context.drawImage(image, 0, 0);
-            const data = context.getImageData(0, 0, image.width, image.height).data;
-            return [...data].filter((_, index) => index % 4 === 0);
-        }""",
-        selector,
-    )
-
-
-def png(size: tuple[int, int], color: str, box: tuple[int, int, int, int] | None = None) -> bytes:
-    """Return a picture of one colour, with a white box."""
-    image = Image.new("RGB", size, color)
-    if box:
-        image.paste("white", box)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def read_png(source: str) -> Image.Image:
@@ -266,6 +249,23 @@ def test_ideas_are_things_that_the_model_can_draw(open_page):
     assert page.input_value(".prompt-bar textarea") == f"a tree, {name}"
 
 
+def test_an_empty_form_suggests_to_say_what_to_draw_and_makes_a_picture(open_page):
+    page = open_page()
+    hint = page.locator(".prompt-bar > .hint")
+    sync_api.expect(hint).to_be_hidden()
+    create(page)
+    sync_api.expect(hint).to_have_text(re.compile("use one of the ideas below.$"))
+    page.locator(".idea").first.click()
+    sync_api.expect(hint).to_be_hidden()
+    create(page)
+    sync_api.expect(hint).to_be_hidden()
+    page.fill(".prompt-bar textarea", "")
+    page.click(".stage-actions >> text=Vary")
+    page.wait_for_selector(".use-name")
+    create(page)  # there is a picture to start from
+    sync_api.expect(hint).to_be_hidden()
+
+
 def test_a_dropped_picture_gives_its_settings_and_a_verdict(open_page):
     page = open_page()
     create(page, "a blue fish")
@@ -380,19 +380,6 @@ def test_the_gallery_is_searched_starred_and_emptied(open_page):
     page.wait_for_selector("text=No picture is like that.")
 
 
-def is_in_view(page, selector: str) -> bool:
-    """Return whether all of an element is on the screen, with nothing over its middle."""
-    return page.evaluate(
-        """(selector) => {
-            const element = document.querySelector(selector);
-            const { left, top, right, bottom } = element.getBoundingClientRect();
-            const over = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-            return top >= 0 && bottom <= innerHeight && element.contains(over);
-        }""",
-        selector,
-    )
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_value_that_is_not_allowed_is_marked_and_its_message_is_in_view(open_page, width):
     page = open_page(width)
@@ -430,7 +417,7 @@ def test_a_refusal_names_the_field_as_the_form_does(open_page):
     error = page.locator(".prompt-bar .error")
     sync_api.expect(error).to_have_text(re.compile("^Size: 16,777,216"))
     assert [each.get_attribute("aria-invalid") for each in sides.all()] == ["true", "true"]
-    page.get_by_role("button", name="Clear").locator("visible=true").click()
+    page.get_by_role("button", name="Clear", exact=True).locator("visible=true").click()
     assert sides.first.get_attribute("aria-invalid") is None
     fault = {"message": "init_image.0: is black", "field": "init_image.0", "reason": "is black"}
     page.route("**/api/jobs", lambda route: route.fulfill(status=400, json={"error": fault}))
@@ -652,7 +639,7 @@ def test_a_model_is_named_while_it_loads_and_nothing_is_created(open_page):
     page.route("**/api/models/sketchbook", hold)
     page.on("request", lambda request: sent.append(request.url))
     page.select_option(MODEL, "sketchbook")
-    status = page.locator(".prompt-bar [role=status]")
+    status = page.locator(".prompt-bar .loading-model")
     sync_api.expect(status).to_have_text("Loading sketchbook …")
     button = page.locator(".prompt-bar .primary")
     sync_api.expect(button).to_be_disabled()
@@ -684,6 +671,43 @@ def test_choices_are_explained_in_plain_words_and_the_terms_are_a_click_away(ope
     named.locator(".more > summary").click()
     sync_api.expect(about).to_be_visible()
     assert about.inner_text() != summary.inner_text()
+
+
+@pytest.mark.parametrize(
+    ("model", "titles"),
+    [
+        (
+            "scenes",
+            [
+                ("Things to draw", "Reference"),
+                ("Boxes", "Layout"),
+                ("Painted map", "Semantic map"),
+                ("Enlarge a small picture", "Low resolution"),
+                ("Start from a picture", None),
+                ("Details", None),
+            ],
+        ),
+        (
+            "emoji-scenes",
+            [
+                ("A thing from a list", "Class label"),
+                ("Start from a picture", None),
+                ("Palette", None),
+                ("Details", None),
+            ],
+        ),
+    ],
+)
+def test_sections_have_plain_titles_and_their_terms_beside_them(open_page, model, titles):
+    page = open_page()
+    page.select_option(MODEL, model)
+    sync_api.expect(page.locator(".section")).to_have_count(len(titles))
+    found = []
+    for title in page.locator(".section-title").all():
+        term = title.locator(".term")
+        plain = title.evaluate("each => each.firstChild.textContent")
+        found.append((plain, term.inner_text() if term.count() else None))
+    assert found == titles
 
 
 def test_the_model_that_was_chosen_last_is_shown_and_its_button_still_cancels(open_page):

@@ -305,6 +305,20 @@ def test_settings_of_a_prompt_come_back_in_its_words(open_form):
     assert list(sent.value.post_data_json["inputs"]) == ["prompt"]
 
 
+def test_what_is_left_out_comes_back_in_its_words(open_form):
+    page = open_form()
+    open_section(page, "Details")
+    field = page.locator("[data-field=negative] textarea")
+    field.fill("a kitten and a qwxzy")
+    create(page, "an owl in a meadow")
+    notes = page.locator(".stage-notes p")
+    assert notes.nth(1).inner_text().startswith("Leave out: 'qwxzy' is not in latelier/emoji")
+    page.click(".frame-button")
+    page.get_by_role("button", name="Use its settings").click()
+    page.locator(".notice-good").wait_for()
+    assert field.input_value() == "cat and a qwxzy"
+
+
 def test_variations_keep_the_drawings_where_they_are_and_a_part_names_its_own(open_form):
     page = open_form()
     create(page, "a cat to the left of an owl in a meadow")
@@ -366,3 +380,27 @@ def test_another_database_has_other_names(open_form):
     page.locator(".details > .more > summary").click()
     page.locator("[data-field=database] input").fill("nothing")
     sync_api.expect(page.locator(".name-search")).to_be_hidden()
+
+
+def test_boxes_are_named_by_what_the_last_picture_of_the_prompt_drew(open_form):
+    page = open_form()
+    open_section(page, "Layout")
+    drag(page, "studio-layout .sheet", (0.05, 0.3), (0.4, 0.9))
+    drag(page, "studio-layout .sheet", (0.6, 0.3), (0.95, 0.9))
+    captions = page.locator("studio-layout .caption")
+    sync_api.expect(captions).to_have_text(["#1", "#2"])
+    create(page, "an owl and a cat in a meadow")
+    sync_api.expect(captions).to_have_text(["#1 owl", "#2 cat"])
+    notes = page.locator("studio-layout .row-note")
+    sync_api.expect(notes).to_have_text(["owl", "cat"])
+    box = page.locator("studio-layout .box").first
+    assert box.get_attribute("aria-label").startswith("Box #1 owl: ")
+    page.focus(".prompt-bar textarea")
+    page.keyboard.type("a bee and ")
+    sync_api.expect(captions).to_have_text(["#1", "#2"])
+    create(page, "a cat and an owl")
+    sync_api.expect(captions).to_have_text(["#1 cat", "#2 owl"])
+    url = page.locator(".frame-button img").get_attribute("src")
+    drop(page, page.request.get(page.url.rstrip("/") + url).body())
+    page.wait_for_selector("text=/It can be made again/")
+    sync_api.expect(captions).to_have_text(["#1 cat", "#2 owl"])

@@ -20,6 +20,8 @@ const SMALLEST = 0.02; // side of a box, 1 for the whole picture
 interface Entry {
   box: BoxElement;
   row: HTMLElement;
+  /** What the slot of the box stands for. */
+  note: HTMLElement;
   widgets: Map<string, WidgetElement>;
 }
 
@@ -54,6 +56,7 @@ class LayoutWidget extends Widget<Item[]> {
   resize(): void {
     const [width, height] = this.host.size();
     this.#sheet.style.aspectRatio = `${width} / ${height}`;
+    this.#number();
   }
 
   /** Draw a new box from where the pointer goes down to where it goes up. */
@@ -115,7 +118,7 @@ class LayoutWidget extends Widget<Item[]> {
     remove.append(icon("close"));
     remove.addEventListener("click", () => this.#drop(entry));
     const row = h("div", { class: "row", role: "group" });
-    const entry: Entry = { box, row, widgets: new Map() };
+    const entry: Entry = { box, row, note: h("small", { class: "row-note" }), widgets: new Map() };
     this.#fillRow(entry, item);
     row.append(remove);
     row.addEventListener("focusin", () => box.highlight(true));
@@ -132,7 +135,7 @@ class LayoutWidget extends Widget<Item[]> {
   }
 
   /** Put widgets into a row: required fields in sight, others folded away. */
-  #fillRow({ row, widgets }: Entry, item: Item): void {
+  #fillRow({ row, note, widgets }: Entry, item: Item): void {
     const more: HTMLElement[] = [];
     for (const [name, raw] of Object.entries(this.#item.properties ?? {})) {
       if (name === this.#boxField) continue;
@@ -148,6 +151,7 @@ class LayoutWidget extends Widget<Item[]> {
         more.push(element);
       }
     }
+    row.append(note);
     if (more.length > 0) {
       row.append(h("details", { class: "more" }, h("summary", {}, "More"), ...more));
     }
@@ -165,10 +169,11 @@ class LayoutWidget extends Widget<Item[]> {
 
   /** Write the numbers and the labels of all boxes. */
   #number(): void {
-    this.#entries.forEach(({ box, row, widgets }, index) => {
+    this.#entries.forEach(({ box, row, note, widgets }, index) => {
       const text = [...widgets.values()].map((each) => each.value).find((v) => typeof v !== "boolean");
       const label = text === undefined ? "" : String(text);
-      if (SLOT.test(label)) box.name(label, "");
+      note.textContent = (SLOT.test(label) && this.host.nameOf(label)) || "";
+      if (SLOT.test(label)) box.name(label, note.textContent);
       else box.name(`${index + 1}`, label);
       row.setAttribute("aria-label", `Box ${index + 1}`);
       const name = row.querySelector(".row-name");

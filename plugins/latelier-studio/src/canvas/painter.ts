@@ -6,6 +6,9 @@ import { Brush } from "./brush.ts";
 import { type Area, Painting, type Point } from "./painting.ts";
 import { ZoomView } from "./zoom.ts";
 
+/** Red, green, blue and opacity, 0 to 255. */
+export type Color = readonly [number, number, number, number];
+
 export interface PainterOptions {
   width: number;
   height: number;
@@ -13,14 +16,16 @@ export interface PainterOptions {
   name: string;
   /** What stands on the surface until something is painted. */
   hint: string;
-  /** Red, green, blue and opacity, 0 to 255, of each label from 0. */
-  colors: readonly (readonly [number, number, number, number])[];
+  /** Of each label from 0. */
+  colors: readonly Color[];
   /** Label of the brush at first. */
   brush: number;
   /** Whether there is a tool that exchanges the labels 0 and 1. */
   canInvert: boolean;
   onChange: () => void;
 }
+
+type Tool = "brush" | "eraser" | "bucket";
 
 export class Painter {
   readonly element: HTMLElement;
@@ -31,9 +36,9 @@ export class Painter {
   readonly #brush: Brush;
   readonly #view: ZoomView;
   readonly #sheet: HTMLElement;
-  readonly #buttons: Record<"undo" | "redo" | "eraser", HTMLButtonElement>;
+  readonly #buttons: Record<"undo" | "redo" | "eraser" | "bucket", HTMLButtonElement>;
   #label: number;
-  #isErasing = false;
+  #tool: Tool = "brush";
   #isPainting = false;
 
   constructor(options: PainterOptions) {
@@ -49,7 +54,7 @@ export class Painter {
       tabIndex: 0,
       role: "application",
       "aria-label":
-        `${options.name}. Arrow keys move the brush, space paints, E erases, ` +
+        `${options.name}. Arrow keys move the brush, space paints, E erases, F fills areas, ` +
         "square brackets change its size, Control Z undoes.",
     });
     const hint = h("p", { class: "sheet-hint" }, h("span", {}, options.hint));
@@ -57,9 +62,10 @@ export class Painter {
     this.#sheet.style.aspectRatio = `${width} / ${height}`;
     this.#view = new ZoomView(this.#sheet);
     this.#buttons = {
-      undo: this.#tool("undo", "Undo", () => this.#step("undo")),
-      redo: this.#tool("redo", "Redo", () => this.#step("redo")),
-      eraser: this.#tool("eraser", "Eraser", () => this.erase(!this.#isErasing)),
+      undo: this.#button("undo", "Undo", () => this.#step("undo")),
+      redo: this.#button("redo", "Redo", () => this.#step("redo")),
+      eraser: this.#button("eraser", "Eraser", () => this.#toggle("eraser")),
+      bucket: this.#button("bucket", "Fill an area", () => this.#toggle("bucket")),
     };
     this.element = h(
       "div",
@@ -73,16 +79,18 @@ export class Painter {
           "div",
           { class: "tool-row", role: "group", "aria-label": "Tools" },
           this.#buttons.eraser,
+          this.#buttons.bucket,
           this.#buttons.undo,
           this.#buttons.redo,
-          options.canInvert && this.#tool("invert", "Invert", () => this.#apply({ kind: "invert" })),
-          this.#tool("trash", "Clear", () => this.#apply({ kind: "fill", label: 0 })),
-          this.#tool("zoomOut", "Zoom out", () => this.#zoomBy(-1)),
-          this.#tool("zoomIn", "Zoom in", () => this.#zoomBy(1)),
+          options.canInvert && this.#button("invert", "Invert", () => this.#apply({ kind: "invert" })),
+          this.#button("trash", "Clear", () => this.#apply({ kind: "fill", label: 0 })),
+          this.#button("zoomOut", "Zoom out", () => this.#zoomBy(-1)),
+          this.#button("zoomIn", "Zoom in", () => this.#zoomBy(1)),
         ),
       ),
     );
     this.#listen();
+    this.#choose("brush");
     this.draw();
   }
 
@@ -94,12 +102,20 @@ export class Painter {
   /** Paint with a label. */
   use(label: number): void {
     this.#label = label;
-    this.erase(false);
+    if (this.#tool === "eraser") this.#choose("brush");
   }
 
-  erase(isErasing: boolean): void {
-    this.#isErasing = isErasing;
-    this.#buttons.eraser.setAttribute("aria-pressed", String(isErasing));
+  #choose(tool: Tool): void {
+    this.#tool = tool;
+    for (const name of ["eraser", "bucket"] as const) {
+      this.#buttons[name].setAttribute("aria-pressed", String(name === tool));
+    }
+    this.#sheet.classList.toggle("is-filling", tool === "bucket");
+  }
+
+  /** Take a tool, or the brush again. */
+  #toggle(tool: Tool): void {
+    this.#choose(this.#tool === tool ? "brush" : tool);
   }
 
   /** Show the painting as it is. */
@@ -109,7 +125,6 @@ export class Painter {
     this.#sheet.classList.toggle("is-empty", !this.painting.canUndo);
     this.#buttons.undo.disabled = !this.painting.canUndo;
     this.#buttons.redo.disabled = !this.painting.canRedo;
-    if (!this.#buttons.eraser.hasAttribute("aria-pressed")) this.erase(false);
   }
 
   #drawArea([left, top, right, bottom]: Area): void {
@@ -125,7 +140,7 @@ export class Painter {
     this.#canvas.getContext("2d")?.putImageData(image, left, top);
   }
 
-  #tool(name: IconName, label: string, action: () => void): HTMLButtonElement {
+  #button(name: IconName, label: string, action: () => void): HTMLButtonElement {
     const props = { type: "button", class: "icon-button", title: label, "aria-label": label };
     return h("button", { ...props, onClick: action }, icon(name));
   }
@@ -152,8 +167,9 @@ export class Painter {
   }
 
   #begin(point: Point): void {
-    const label = this.#isErasing ? 0 : this.#label;
-    this.painting.apply({ kind: "stroke", label, size: this.#brush.size, points: [point] });
+    const label = this.#tool === "eraser" ? 0 : this.#label;
+    if (this.#tool === "bucket") this.painting.apply({ kind: "flood", label, point });
+    else this.painting.apply({ kind: "stroke", label, size: this.#brush.size, points: [point] });
     this.draw();
   }
 
@@ -198,7 +214,8 @@ export class Painter {
     if (hasControl && key === "z") this.#step(event.shiftKey ? "redo" : "undo");
     else if (hasControl && key === "y") this.#step("redo");
     else if (hasControl || event.altKey) return false;
-    else if (key === "e") this.erase(!this.#isErasing);
+    else if (key === "e") this.#toggle("eraser");
+    else if (key === "f") this.#toggle("bucket");
     else if (key === "[" || key === "]") this.#brush.changeSize(key === "]" ? 1 : -1);
     else if (key === "+" || key === "-") this.#zoomBy(key === "+" ? 1 : -1);
     else if (key === " ") {

@@ -1,5 +1,7 @@
 /** A picture of labels that is painted with strokes. Undo is exact: all is painted again. */
 
+import { flood } from "./flood.ts";
+
 export type Point = readonly [x: number, y: number];
 
 /** Pixels from left to right and from top to bottom, right and bottom exclusive. */
@@ -8,6 +10,7 @@ export type Area = readonly [left: number, top: number, right: number, bottom: n
 /** What has been done. Coordinates and sizes are in pixels of the picture. */
 export type Operation =
   | { kind: "stroke"; label: number; size: number; points: Point[] }
+  | { kind: "flood"; label: number; point: Point }
   | { kind: "fill"; label: number }
   | { kind: "invert" }
   | { kind: "load"; labels: Uint8Array };
@@ -89,8 +92,14 @@ export class Painting {
   }
 
   #paint(operation: Operation): void {
-    if (operation.kind !== "stroke") this.#note([0, 0, this.width, this.height]);
+    const isLocal = operation.kind === "stroke" || operation.kind === "flood";
+    if (!isLocal) this.#note([0, 0, this.width, this.height]);
     switch (operation.kind) {
+      case "flood": {
+        const area = flood(this.labels, this.width, operation.point, operation.label);
+        if (area) this.#note(area);
+        break;
+      }
       case "fill":
         this.labels.fill(operation.label);
         break;

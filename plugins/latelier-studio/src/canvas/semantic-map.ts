@@ -4,31 +4,10 @@ import type { Label } from "../api/types.ts";
 import { h, humanize } from "../dom.ts";
 import { registerFormat } from "../form/formats.ts";
 import { Widget } from "../form/widget.ts";
-import { Painter } from "./painter.ts";
+import { colorsOf } from "./label-colors.ts";
+import { type Color, Painter } from "./painter.ts";
 import { loadPicture, pixelsOf } from "./pictures.ts";
 import { encodeGrey } from "./png.ts";
-
-type Color = readonly [number, number, number, number];
-
-/** Return the colour that shows a label: its own, else one far from those of other labels. */
-function colorOf(label: Label): Color {
-  if (label.color) {
-    const channels = [1, 3, 5].map((at) => Number.parseInt(label.color?.slice(at, at + 2) ?? "", 16));
-    return [channels[0] ?? 0, channels[1] ?? 0, channels[2] ?? 0, 255];
-  }
-  if (label.value === 0) return [232, 228, 220, 255];
-  const hue = (label.value * 137.508) % 360; // the golden angle
-  return hslToRgb(hue, 0.55, 0.42 + 0.16 * (label.value % 3));
-}
-
-function hslToRgb(hue: number, saturation: number, lightness: number): Color {
-  const range = saturation * Math.min(lightness, 1 - lightness);
-  const channel = (n: number): number => {
-    const k = (n + hue / 30) % 12;
-    return Math.round(255 * (lightness - range * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
-  };
-  return [channel(0), channel(8), channel(4), 255];
-}
 
 class SemanticMapWidget extends Widget<string> {
   #painter!: Painter;
@@ -39,7 +18,7 @@ class SemanticMapWidget extends Widget<string> {
   }
 
   protected build(): void {
-    this.#colors = this.#labels.map(colorOf); // labels count from 0
+    this.#colors = colorsOf(this.#labels); // labels count from 0
     const [width, height] = this.host.size();
     const first = this.#labels[1] ?? this.#labels[0];
     this.#painter = new Painter({

@@ -34,12 +34,24 @@ export function labelOf(field: HTMLElement): string {
 
 /** Mark controls of a field, by default all of its own, until its value changes. Show them. */
 export function markField(field: HTMLElement, controls = controlsOf(field)): void {
-  let folded = field.closest("details");
-  for (; folded; folded = folded.parentElement?.closest("details") ?? null) folded.open = true;
+  unfold(field);
   for (const control of controls) control.setAttribute("aria-invalid", "true");
   field.addEventListener("input", () => unmarkFields(field), { once: true });
   controls.find(({ type }) => type !== "range")?.focus({ preventScroll: true });
   field.scrollIntoView({ block: "nearest" });
+}
+
+/** Bring a part of the form into view, with the focus on its first control. */
+export function reveal(part: HTMLElement): void {
+  unfold(part);
+  part.querySelector<HTMLElement>(`summary, ${CONTROLS}`)?.focus({ preventScroll: true });
+  part.scrollIntoView({ block: "nearest", behavior: "smooth" });
+}
+
+/** Open all that an element is folded away in, and the element itself. */
+function unfold(element: HTMLElement): void {
+  let folded = element.closest("details");
+  for (; folded; folded = folded.parentElement?.closest("details") ?? null) folded.open = true;
 }
 
 /** Remove all marks. */

@@ -9,6 +9,8 @@ export interface Host {
   size(): [number, number];
   /** Return the name of the database in which the request looks up drawings; undefined: none. */
   database(): string | undefined;
+  /** Return what the picture in sight drew for a slot such as "#1", if it was made of the prompt as it is. */
+  nameOf(slot: string): string | undefined;
 }
 
 /**

@@ -18,8 +18,8 @@ const ICONS: Record<Tone, IconName> = { good: "check", soft: "approx", bad: "war
 export class Notice {
   readonly element = h("div", { class: "notice", role: "status", hidden: true });
 
-  /** Show a message until another one comes or the person closes it. */
-  show(tone: Tone, title: string, detail = ""): void {
+  /** Show a message until another one comes or the person closes it; `undo` takes back what it is about. */
+  show([tone, title, detail = ""]: Message, undo?: () => void): void {
     const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close" });
     close.append(icon("close"));
     close.addEventListener("click", () => this.hide());
@@ -28,12 +28,13 @@ export class Notice {
     this.element.replaceChildren(
       icon(ICONS[tone]),
       h("div", {}, h("strong", {}, title), detail !== "" && h("p", {}, detail)),
+      ...(undo ? [h("button", { type: "button", onClick: undo }, icon("undo"), "Undo")] : []),
       close,
     );
   }
 
   fail(error: unknown): void {
-    this.show("bad", messageOf(error));
+    this.show(["bad", messageOf(error)]);
   }
 
   hide(): void {

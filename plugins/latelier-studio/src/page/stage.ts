@@ -2,7 +2,7 @@
 
 import { ApiError, api, follow } from "../api/client.ts";
 import type { Job, PictureRequest } from "../api/types.ts";
-import { h, humanize } from "../dom.ts";
+import { h } from "../dom.ts";
 import { type IconName, icon } from "../icons.ts";
 import { describeDrew } from "./drew.ts";
 import { imageOf, ofJob, type PictureActions, type Shown } from "./pictures.ts";
@@ -10,6 +10,10 @@ import { imageOf, ofJob, type PictureActions, type Shown } from "./pictures.ts";
 interface Events extends PictureActions {
   /** Called when a job begins, with what cancels it, and when it has ended. */
   running(cancel: (() => void) | undefined): void;
+  /** Return what the form calls a field of the request. */
+  titleOf(field: string): string;
+  /** Called when another picture is in sight. */
+  shows(picture: Shown): void;
   /** Open a picture in the viewer. */
   view(pictures: Shown[], index: number): void;
 }
@@ -57,8 +61,13 @@ export class Stage {
   /** Say what the picture was shown, and what its request is warned of. */
   #showNotes(): void {
     const drew = describeDrew(this.#pictures[this.#index]?.drew ?? []);
-    const warnings = this.#warnings.map((text) => h("p", {}, icon("warn"), nameField(text)));
+    const warnings = this.#warnings.map((text) => h("p", {}, icon("warn"), this.#nameField(text)));
     this.#notes.replaceChildren(...(drew ? [h("p", {}, drew)] : []), ...warnings);
+  }
+
+  /** Return a warning with the title of its field in front: "semantic_map: ..." -> "Painted map: ...". */
+  #nameField(warning: string): string {
+    return warning.replace(/^(negative )?[a-z_]+(?=: )/, (field) => this.#events.titleOf(field));
   }
 
   /** Make pictures. */
@@ -142,6 +151,7 @@ export class Stage {
     this.#status.textContent = "";
     this.#showStrip();
     this.#showActions();
+    this.#events.shows(picture);
   }
 
   #showStrip(): void {
@@ -178,9 +188,4 @@ export class Stage {
       h("a", download, icon("download"), "Download"),
     );
   }
-}
-
-/** Return a warning with the label of its field in front: "semantic_map: ..." -> "Semantic map: ...". */
-function nameField(warning: string): string {
-  return warning.replace(/^[a-z_]+(?=: )/, humanize);
 }

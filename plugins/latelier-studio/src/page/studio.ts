@@ -4,10 +4,12 @@ import { ApiError, api } from "../api/client.ts";
 import type { Model, ModelSummary, PictureSettings, Server } from "../api/types.ts";
 import { loadPicture, toDataUri } from "../canvas/pictures.ts";
 import { readFile } from "../canvas/taking.ts";
-import { h } from "../dom.ts";
+import { Composer } from "../composer/composer.ts";
+import type { FormValues } from "../composer/form-values.ts";
+import { cropStart } from "../composer/start-picture.ts";
+import { h, humanize } from "../dom.ts";
 import { loadWidgets } from "../form/plugins.ts";
 import { Compare } from "./compare.ts";
-import { Composer } from "./composer.ts";
 import { acceptDrops } from "./drop.ts";
 import { Gallery } from "./gallery.ts";
 import { Header } from "./header.ts";
@@ -15,7 +17,6 @@ import { messageOf, Notice } from "./notice.ts";
 import { type Extent, fetchPicture, type PictureActions, type Shown } from "./pictures.ts";
 import { judge, requestOf } from "./replay.ts";
 import { Stage } from "./stage.ts";
-import { cropStart } from "./start-picture.ts";
 import { Viewer } from "./viewer.ts";
 
 export class Studio implements PictureActions {
@@ -35,6 +36,7 @@ export class Studio implements PictureActions {
   #isSubmitting = false;
   #choices = 0;
   #opened: File | undefined;
+  #shown: Shown | undefined;
   #compare: Compare | undefined;
 
   /** Build the page. */
@@ -69,6 +71,11 @@ export class Studio implements PictureActions {
       useSettings: (picture) => this.useSettings(picture),
       startFrom: (picture, extent) => void this.#try(() => this.#startFrom(picture, extent)),
       galleryChanged: () => this.galleryChanged(),
+      titleOf: (field) => this.#composer?.titleOf(field) ?? humanize(field),
+      shows: (picture) => {
+        this.#shown = picture;
+        if (this.#composer) this.#composer.shown = picture;
+      },
       running: (cancel) => {
         this.#isSubmitting = false;
         this.#onCancel = cancel;
@@ -146,6 +153,7 @@ export class Studio implements PictureActions {
     });
     this.#prompt.replaceChildren(composer.bar.element, composer.bar.ideas);
     this.#panel.replaceChildren(composer.panel);
+    composer.shown = this.#shown;
     this.#dialogs.replaceChildren(this.#compare.element);
   }
 
@@ -166,8 +174,8 @@ export class Studio implements PictureActions {
 
   useSettings(picture: Shown): void {
     void this.#try(async () => {
-      await this.#fill(await api.read(await fetchPicture(picture.url)));
-      this.#notice.show("good", "The settings of the picture are in the form.");
+      const undo = await this.#fill(await api.read(await fetchPicture(picture.url)));
+      this.#notice.show(["good", "The settings of the picture are in the form."], undo);
     });
   }
 
@@ -201,13 +209,13 @@ export class Studio implements PictureActions {
     try {
       const settings = await api.read(file);
       if (this.#opened !== file) return;
-      await this.#showOpened(source, settings);
-      if (settings.is_served) await this.#judge(file, settings);
+      const undo = await this.#showOpened(source, settings);
+      if (settings.is_served) await this.#judge(file, settings, undo);
     } catch (error) {
       if (this.#opened !== file) return;
       if (!(error instanceof ApiError && error.code === "no_provenance")) throw error;
       const why = "It was made elsewhere, or another program saved it again. You can start from it.";
-      this.#notice.show("soft", "This picture has no settings.", why);
+      this.#notice.show(["soft", "This picture has no settings.", why]);
     }
   }
 
@@ -217,33 +225,47 @@ export class Studio implements PictureActions {
     this.#opened = undefined;
   }
 
-  async #showOpened(source: string, settings: PictureSettings): Promise<void> {
+  /** Show an opened picture and its settings. Return what takes the settings back. */
+  async #showOpened(source: string, settings: PictureSettings): Promise<() => void> {
     const { naturalWidth: width, naturalHeight: height } = await loadPicture(source);
     const { seed, drew } = settings;
     const request = requestOf(settings);
     this.#stage.show([{ url: source, seed, width, height, galleryId: null, request, drew, starred: false }], 0);
-    await this.#fill(settings);
+    return this.#fill(settings);
   }
 
   /** Show the verdict on a file, unless another picture has taken its place. */
-  async #judge(file: File, settings: PictureSettings): Promise<void> {
+  async #judge(file: File, settings: PictureSettings, undo: () => void): Promise<void> {
     const progress = "Making the picture again, to see whether it comes out the same …";
-    this.#notice.show("soft", "The settings are back.", progress);
+    this.#notice.show(["soft", "The settings are back.", progress], undo);
     const verdict = await judge(file, settings.request.n ?? 1);
-    if (this.#opened === file) this.#notice.show(...verdict);
+    if (this.#opened === file) this.#notice.show(verdict, undo);
   }
 
-  /** Put the settings of a picture into the form, as far as they fit. */
-  async #fill(settings: PictureSettings): Promise<void> {
+  /** Put the settings of a picture into the form, as far as they fit. Return what brings the former form back. */
+  async #fill(settings: PictureSettings): Promise<() => void> {
     const { model } = settings;
+    const former = this.#composer;
+    const values = former?.values;
+    const undo = (): void => void this.#try(() => this.#restore(former?.model, values));
     if (model && settings.is_served) {
       if (this.#composer?.model !== model) await this.#useModel(model);
     } else {
       const known = this.#models.map((each) => each.name).join(", ");
       const detail = `Models here: ${known}. Its settings are in the form as far as they fit.`;
-      this.#notice.show("bad", `The model '${model ?? "unknown"}' of this picture is not here.`, detail);
+      this.#notice.show(["bad", `The model '${model ?? "unknown"}' of this picture is not here.`, detail], undo);
     }
     if (this.#composer) this.#composer.request = requestOf(settings);
+    return undo;
+  }
+
+  /** Bring a form back that was replaced. */
+  async #restore(model: string | undefined, values: FormValues | undefined): Promise<void> {
+    this.#opened = undefined; // nothing is said of it any more
+    if (model && this.#composer?.model !== model) await this.#useModel(model);
+    if (this.#composer && values) this.#composer.values = values;
+    this.#notice.show(["good", "The form is as it was before."]);
+    this.#composer?.bar.focus();
   }
 
   async #try(act: () => Promise<void>): Promise<void> {

@@ -2,17 +2,22 @@
 
 import type { Model } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
+import { InUse } from "./in-use.ts";
 
 const IDEAS = 6;
 const LONGEST_IDEA = 20; // characters
+
+const NOTHING_SAID = "Nothing says what to draw, so the picture may show nothing clear. Write it above";
 
 export class PromptBar {
   readonly element: HTMLFormElement;
   /** A few things that the model can draw. They belong below the bar, which stays in view. */
   readonly ideas: HTMLElement;
+  readonly inUse = new InUse(() => this.focus());
   readonly #text: HTMLTextAreaElement | undefined;
   readonly #button: HTMLButtonElement;
   readonly #error = h("p", { class: "error", role: "alert" });
+  readonly #hint = h("p", { class: "hint", role: "status" });
   readonly #loading = h("p", { class: "loading-model", role: "status" });
   #onCancel: (() => void) | undefined;
 
@@ -45,7 +50,8 @@ export class PromptBar {
     const row = h("div", { class: "prompt-row" }, this.#text && label, this.#text ?? h("p", {}, model.description));
     if (input) row.dataset.input = input;
     row.append(this.#button);
-    this.element.append(row, this.#loading, this.#error);
+    this.element.append(row, this.inUse.element, this.#hint, this.#loading, this.#error);
+    this.element.addEventListener("input", () => this.suggest(false));
     this.ideas = this.#createIdeas(model.subjects);
   }
 
@@ -61,11 +67,18 @@ export class PromptBar {
     for (const { name } of picked) {
       const use = (): void => {
         this.prompt = [this.prompt, name].filter(Boolean).join(", ");
+        this.#text?.dispatchEvent(new Event("input", { bubbles: true }));
         this.#text?.focus();
       };
       list.append(h("button", { type: "button", class: "idea", onClick: use }, name));
     }
     return list;
+  }
+
+  /** Suggest to say what the picture should show, or do not. */
+  suggest(isNeeded: boolean): void {
+    const ideas = this.ideas.hidden ? "." : ", or use one of the ideas below.";
+    this.#hint.textContent = isNeeded ? NOTHING_SAID + ideas : "";
   }
 
   get prompt(): string {
@@ -85,6 +98,7 @@ export class PromptBar {
     area.value = start + after;
     area.focus();
     area.setSelectionRange(start.length, start.length);
+    area.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   /** Let the button cancel what runs; undefined: it creates again. */

@@ -1,10 +1,13 @@
 /** The fields that every request has, for people who know what they mean. */
 
-import type { Schema, Server } from "../api/types.ts";
+import type { NamedOptions, Schema, Server } from "../api/types.ts";
 import { h } from "../dom.ts";
+import { labelOf } from "../form/faults.ts";
 import { createField, type Field } from "../form/field.ts";
+import { bareName } from "../form/named.ts";
 import { resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
+import type { Value } from "./section.ts";
 
 /** Fields that other parts of the page have. */
 const ELSEWHERE = new Set(["inputs", "negative", "n", "init_image", "mask", "strength"]);
@@ -44,6 +47,18 @@ export class Details {
     );
   }
 
+  /** What it has beyond the defaults of the model, in plain words. */
+  get values(): Value[] {
+    const given = [...this.#fields].filter(([, { widget }]) => widget.value !== undefined);
+    return given.map(([name, { widget, element }]) => ({
+      text: describe(name, widget.value, labelOf(element)),
+      place: element,
+      clear: () => {
+        widget.value = undefined;
+      },
+    }));
+  }
+
   get value(): Record<string, unknown> {
     const given = [...this.#fields].filter(([, { widget }]) => widget.value !== undefined);
     return Object.fromEntries(given.map(([name, { widget }]) => [name, widget.value]));
@@ -66,6 +81,18 @@ export class Details {
     const isDefault = JSON.stringify(value) === JSON.stringify(widget.schema.default);
     widget.value = isDefault ? undefined : value;
   }
+}
+
+/** Return the value of a field in plain words. */
+function describe(name: string, value: unknown, label: string): string {
+  if (name === "seed") return `A fixed seed ${value}`;
+  if (name === "steps") return `${value} steps`;
+  if (name === "size") return `${label} ${(value as number[]).join(" × ")}`;
+  if (typeof value === "number" || typeof value === "string") return `${label}: ${value}`;
+  const { name: chosen, options } = value as Partial<NamedOptions>;
+  if (chosen === undefined) return label;
+  const numbers = Object.values(options ?? {}).filter((each) => typeof each === "number");
+  return `${label}: ${[bareName(chosen), ...numbers].join(" ")}`;
 }
 
 function textsOf(name: string, server: Server): { label: string; hint: string } | undefined {

@@ -7,9 +7,10 @@ import { h, newId } from "../dom.ts";
 import { createField, type Field } from "../form/field.ts";
 import { resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
+import { messageOf } from "../page/notice.ts";
+import type { Extent } from "../page/pictures.ts";
 import { referencesOf } from "./inputs.ts";
-import { messageOf } from "./notice.ts";
-import type { Extent } from "./pictures.ts";
+import type { Value } from "./section.ts";
 
 const NAMED_IN_PART = "In the prompt, name only what the painted part should show.";
 
@@ -104,6 +105,22 @@ export class StartPicture {
   get lacksMask(): boolean {
     const hasPicture = this.#image.widget.value !== undefined;
     return hasPicture && this.#isPart && this.#mask.widget.value === undefined;
+  }
+
+  /** What it has, in plain words. */
+  get values(): Value[] {
+    if (this.#image.widget.value === undefined) return [];
+    const clear = (): void => {
+      this.value = {};
+    };
+    const clearPart = (): void => {
+      this.#mask.widget.value = undefined;
+      this.#choose("whole");
+    };
+    return [
+      { text: "Starts from a picture", clear },
+      ...(this.#isPart ? [{ text: "Changes only a part", place: this.#mask.element, clear: clearPart }] : []),
+    ];
   }
 
   /** Fields of the request. */

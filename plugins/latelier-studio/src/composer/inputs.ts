@@ -6,6 +6,7 @@ import { createField } from "../form/field.ts";
 import { createWidget } from "../form/formats.ts";
 import { hasReferences, hintOf, resolve } from "../form/schema.ts";
 import type { Host, WidgetElement } from "../form/widget.ts";
+import { describeInput, titleOf } from "./plain-inputs.ts";
 import { Section } from "./section.ts";
 
 const LONG_TEXT = 200;
@@ -39,13 +40,8 @@ export class Inputs {
       const schema = resolve(raw);
       const labelId = newId("label");
       const widget = createWidget(schema, host, labelId);
-      const label = h("span", { id: labelId, class: "label visually-hidden" }, humanize(name));
-      const isUsed = (): boolean => widget.value !== undefined;
-      const clear = (): void => {
-        widget.value = undefined;
-      };
-      const about = hintOf(schema);
-      const title = humanize(name);
+      const title = titleOf(model, name);
+      const label = h("span", { id: labelId, class: "label visually-hidden" }, title);
       const content = h("div", { class: "condition" }, label, widget);
       if (model.adapters.includes(name)) {
         const texts = { label: "Strength", hint: "0: no effect. 1: as it was trained." };
@@ -53,7 +49,14 @@ export class Inputs {
         this.#scales.set(name, scale.widget);
         content.append(scale.element);
       }
-      const section = new Section({ title, about }, content, isUsed, clear);
+      const texts = { title, term: humanize(name), about: hintOf(schema) };
+      const section = new Section(texts, content, () => {
+        if (widget.value === undefined) return [];
+        const clear = (): void => {
+          widget.value = undefined;
+        };
+        return [{ text: describeInput(model, name, widget.value), clear }];
+      });
       section.element.dataset.input = name;
       this.sections.set(name, section);
       this.#widgets.set(name, widget);

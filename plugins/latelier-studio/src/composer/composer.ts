@@ -1,23 +1,26 @@
 /** The form: it makes a request of what the person enters, and shows a request that is given. */
 
 import { ApiError } from "../api/client.ts";
-import type { Drew, Model, NamedOptions, PictureRequest, Server } from "../api/types.ts";
+import type { Drew, Model, PictureRequest, Server } from "../api/types.ts";
 import { h, newId } from "../dom.ts";
 import { findField, findInvalid, labelOf, markField, unmarkFields } from "../form/faults.ts";
 import { createField, type Field } from "../form/field.ts";
-import { choicesOf, simplify } from "../form/named.ts";
 import { asObject, resolve } from "../form/schema.ts";
 import type { Host } from "../form/widget.ts";
+import { withNames } from "../page/drew.ts";
+import { messageOf } from "../page/notice.ts";
+import type { Extent, Shown } from "../page/pictures.ts";
 import { Details } from "./details.ts";
-import { hasEachSlot, withNames } from "./drew.ts";
+import { type FormValues, promptText, readRequest } from "./form-values.ts";
 import { Inputs, promptOf, referencesOf } from "./inputs.ts";
-import { messageOf } from "./notice.ts";
-import type { Extent } from "./pictures.ts";
+import { titleOf } from "./plain-inputs.ts";
 import { PromptBar } from "./prompt-bar.ts";
-import { Section } from "./section.ts";
+import { Section, type Value } from "./section.ts";
 import { StartPicture } from "./start-picture.ts";
 
 const COUNTS = [1, 2, 4, 8];
+
+const LEAVE_OUT = "Leave out";
 
 export class Composer {
   readonly bar: PromptBar;
@@ -31,6 +34,7 @@ export class Composer {
   readonly #negative: Field | undefined;
   readonly #prompt: string | undefined;
   readonly #count: HTMLElement;
+  #shown: Shown | undefined;
 
   constructor(model: Model, server: Server, onSubmit: () => void) {
     this.#model = model;
@@ -39,6 +43,7 @@ export class Composer {
       model,
       size: () => this.#details?.get("size") as [number, number],
       database: () => (this.#details?.get("database") as string | null) ?? undefined,
+      nameOf: (slot) => this.#nameOf(slot),
     };
     const properties = model.request.properties ?? {};
     this.bar = new PromptBar(model, this.#prompt, onSubmit);
@@ -47,30 +52,25 @@ export class Composer {
     this.#start = new StartPicture(properties, host);
     this.#negative = this.#createNegative(host);
     this.#count = createCount(COUNTS.filter((count) => count <= server.limits.pictures));
-    const hasStart = (): boolean => "init_image" in this.#start.value;
     this.#startSection = new Section(
       { title: "Start from a picture", about: "Vary a picture, or change only a part of it." },
       this.#start.element,
-      hasStart,
-      () => {
-        this.#start.value = {};
-      },
+      () => this.#start.values,
     );
     this.#detailsSection = new Section(
       { title: "Details", about: "Size, steps, seed and more. You need none of it." },
       h("div", {}, this.#negative?.element ?? "", this.#details.element),
-      () => Object.keys(this.#details.value).length > 0 || this.#negative?.widget.value !== undefined,
-      () => {
-        this.#details.value = {};
-        if (this.#negative) this.#negative.widget.value = undefined;
-      },
+      () => [...this.#negativeValues, ...this.#details.values],
     );
     this.panel = h("aside", { class: "panel", "aria-label": "Options" }, this.#count);
-    this.panel.append(...this.#sections());
-    this.#details.element.addEventListener("input", () => this.#resize());
+    this.panel.append(...this.#sections.map(({ element }) => element));
+    this.#detailsSection.element.addEventListener("input", () => this.#resize());
+    this.bar.element.addEventListener("input", () => this.#inputs.resize());
     this.panel.addEventListener("mention", (event) => this.bar.insert((event as CustomEvent<string>).detail));
     this.panel.addEventListener("input", () => {
       this.bar.error = ""; // it was about what has changed now
+      this.bar.suggest(false);
+      this.bar.inUse.uses = this.#sections.flatMap(({ uses }) => uses);
     });
   }
 
@@ -80,21 +80,30 @@ export class Composer {
     void this.#start.resize();
   }
 
-  /** Return the elements of all sections: the model's own inputs, then those of adapters. */
-  #sections(): HTMLElement[] {
+  /** All sections: those of the model's own inputs, then those of adapters. */
+  get #sections(): Section[] {
     const all = [...this.#inputs.sections];
     const isAdapter = (name: string): boolean => this.#model.adapters.includes(name);
-    const own = all.filter(([name]) => !isAdapter(name)).map(([, section]) => section.element);
-    const added = all.filter(([name]) => isAdapter(name)).map(([, section]) => section.element);
-    return [...own, this.#startSection.element, ...added, this.#detailsSection.element];
+    const own = all.filter(([name]) => !isAdapter(name)).map(([, section]) => section);
+    const added = all.filter(([name]) => isAdapter(name)).map(([, section]) => section);
+    return [...own, this.#startSection, ...added, this.#detailsSection];
   }
 
   #createNegative(host: Host): Field | undefined {
     const input = this.#prompt && this.#model.inputs[this.#prompt];
     if (!input) return undefined;
     const [schema] = Object.values(resolve(input).properties ?? {});
-    const texts = { label: "Leave out", hint: "What the picture should not show." };
+    const texts = { label: LEAVE_OUT, hint: "What the picture should not show." };
     return createField("negative", schema ?? {}, host, texts);
+  }
+
+  get #negativeValues(): Value[] {
+    const { element, widget } = this.#negative ?? {};
+    if (!element || widget?.value === undefined) return [];
+    const clear = (): void => {
+      widget.value = undefined;
+    };
+    return [{ text: `Leaves out “${widget.value}”`, place: element, clear }];
   }
 
   /** The name of its model. */
@@ -102,21 +111,37 @@ export class Composer {
     return this.#model.name;
   }
 
+  /** The picture in sight. */
+  set shown(picture: Shown | undefined) {
+    this.#shown = picture;
+    this.#inputs.resize();
+  }
+
+  /** Return what the picture in sight drew for a slot, if it was made of the prompt as it is. */
+  #nameOf(slot: string): string | undefined {
+    const { request, drew = [] } = this.#shown ?? {};
+    const text = promptText(request?.inputs[this.#prompt ?? ""], this.#model);
+    const name = withNames(slot, drew);
+    const isOfPrompt = [text, withNames(text, drew)].includes(this.bar.prompt);
+    return isOfPrompt && name !== slot ? name : undefined;
+  }
+
+  /** Return what the form calls a field of the request, such as "semantic_map" or "negative prompt". */
+  titleOf(field: string): string {
+    return field.startsWith("negative ") ? LEAVE_OUT : titleOf(this.#model, field);
+  }
+
   /** The request that has been entered. */
   get request(): PictureRequest {
-    const inputs = this.#inputs.value;
-    const prompt = this.bar.prompt;
+    const { prompt, negative, inputs, scales, start, details, count } = this.values;
     if (this.#prompt && prompt) inputs[this.#prompt] = prompt;
-    const negative = this.#negative?.widget.value;
-    const { scales } = this.#inputs;
-    const start = this.#start.value;
     return {
       model: this.#model.name,
       inputs,
       ...(this.#prompt && negative !== undefined && { negative: { [this.#prompt]: negative } }),
       ...(Object.keys(scales).length > 0 && { adapter_scales: scales }),
-      n: readCount(this.#count),
-      ...this.#details.value,
+      n: count,
+      ...details,
       ...("init_image" in start && { size: this.#details.get("size") as [number, number] }),
       ...start,
     };
@@ -124,71 +149,37 @@ export class Composer {
 
   /** Show the request of one picture, which has inputs of one row. */
   set request(request: PictureRequest) {
-    const { inputs: given, ...start } = this.#withoutInpainting(request);
-    const inputs = this.#spellOut(given);
-    if (this.#prompt) {
-      this.bar.prompt = this.#promptText(inputs[this.#prompt]);
-      if (this.#negative) {
-        this.#negative.widget.value = this.#promptText(request.negative?.[this.#prompt]) || undefined;
-      }
-      delete inputs[this.#prompt];
-    }
-    this.#details.value = this.#withoutDefaults(request);
-    this.#inputs.resize();
-    this.#inputs.value = inputs;
-    this.#inputs.scales = request.adapter_scales ?? {};
-    this.#start.value = start;
-    writeCount(this.#count, request.n ?? 1);
-    this.#startSection.refresh();
+    this.values = readRequest(request, this.#model);
+  }
+
+  /** What all of its parts show. */
+  get values(): FormValues {
+    return {
+      prompt: this.bar.prompt,
+      negative: this.#negative?.widget.value,
+      inputs: this.#inputs.value,
+      scales: this.#inputs.scales,
+      start: this.#start.value,
+      details: this.#details.value,
+      count: readCount(this.#count),
+    };
+  }
+
+  set values(values: FormValues) {
+    if (this.#prompt) this.bar.prompt = values.prompt;
+    if (this.#negative) this.#negative.widget.value = values.negative;
+    this.#details.value = values.details;
     this.#detailsSection.refresh();
-  }
-
-  /** Return a request whose picture and mask are those of every model, and not an input of this one. */
-  #withoutInpainting(request: PictureRequest): PictureRequest {
-    const inputs = { ...request.inputs };
-    const pictures: Partial<PictureRequest> = {};
-    for (const name of this.#model.inpainting) {
-      const { image, mask } = asObject(inputs[name], this.#model.inputs[name] ?? {});
-      if (image) Object.assign(pictures, { init_image: [image], ...(mask ? { mask: [mask] } : {}) });
-      delete inputs[name];
-    }
-    return { ...request, ...pictures, inputs };
-  }
-
-  /** Return inputs with names in the prompt, where references are what the look-up makes of such names. */
-  #spellOut(inputs: Record<string, unknown>): Record<string, unknown> {
-    const name = referencesOf(this.#model);
-    if (!name || !this.#prompt) return inputs;
-    const { pictures, ...poses } = asObject(inputs[name], this.#model.inputs[name] ?? {});
-    const text = this.#promptText(inputs[this.#prompt]);
-    const isPosed = Object.values(poses).some((each) => each !== undefined && each !== null);
-    if (isPosed || !isNames(pictures) || !hasEachSlot(text, pictures.length)) return inputs;
-    const { [name]: _, ...others } = inputs;
-    return { ...others, [this.#prompt]: withNames(text, pictures.map((each) => ({ name: each }))) };
-  }
-
-  #promptText(value: unknown): string {
-    const schema = this.#model.inputs[this.#prompt ?? ""];
-    return String(schema ? (Object.values(asObject(value, schema))[0] ?? "") : "");
-  }
-
-  /** Return the fields that differ from what the model has by default. */
-  #withoutDefaults(request: PictureRequest): PictureRequest {
-    const properties = this.#model.request.properties ?? {};
-    const simple = Object.entries(request).map(([name, value]) => {
-      const choices = choicesOf(this.#model, name);
-      return [name, choices && value ? simplify(value as NamedOptions, choices) : value] as const;
-    });
-    const entries = simple.filter(([name, value]) => {
-      const standard = properties[name]?.default;
-      return JSON.stringify(value) !== JSON.stringify(standard);
-    });
-    return Object.fromEntries(entries) as PictureRequest;
+    this.#inputs.value = values.inputs;
+    this.#inputs.scales = values.scales;
+    this.#start.value = values.start;
+    writeCount(this.#count, values.count);
+    this.#startSection.refresh();
   }
 
   /** Put the prompt of a request into the form, with the names of what the picture drew. */
   usePrompt(request: PictureRequest, drew: Drew[]): void {
-    const text = this.#promptText(request.inputs[this.#prompt ?? ""]);
+    const text = promptText(request.inputs[this.#prompt ?? ""], this.#model);
     if (text) this.bar.prompt = drew.some(({ name }) => name === null) ? text : withNames(text, drew);
   }
 
@@ -213,18 +204,18 @@ export class Composer {
     if (size) {
       const step = this.#model.size_multiple;
       this.#details.set("size", size.map((side) => Math.max(step, Math.round(side / step) * step)));
-      this.#inputs.resize();
       this.#detailsSection.refresh();
     }
     this.#start.value = { init_image: [picture] };
-    this.#startSection.refresh();
     this.#startSection.open();
     this.#start.change(extent);
+    this.#startSection.refresh();
   }
 
   /** Return whether the request can be sent; else show what is wrong. */
   check(): boolean {
     this.bar.error = "";
+    this.bar.suggest(this.#isEmpty);
     for (const part of [this.bar.element, this.panel]) unmarkFields(part);
     const found = findInvalid(this.panel);
     if (found) {
@@ -236,6 +227,12 @@ export class Composer {
       this.#start.change("part");
     } else return true;
     return false;
+  }
+
+  /** Whether nothing says what the picture should show. */
+  get #isEmpty(): boolean {
+    const { prompt, inputs, start } = this.values;
+    return this.#prompt !== undefined && !prompt && [inputs, start].every((each) => Object.keys(each).length === 0);
   }
 
   /** Show why a request was refused, and the field at fault. */
@@ -256,11 +253,6 @@ export class Composer {
     if (!(error instanceof ApiError && error.field)) return undefined;
     return findField(this.bar.element, error.field) ?? findField(this.panel, error.field);
   }
-}
-
-function isNames(pictures: unknown): pictures is string[] {
-  const isName = (each: unknown): boolean => typeof each === "string" && !each.startsWith("data:");
-  return Array.isArray(pictures) && pictures.every(isName);
 }
 
 /** Return an input of references, each at the place where a picture drew it; undefined if that is not known. */
