@@ -22,4 +22,7 @@ def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     scale = 1 + z**2 / count
     center = (share + z**2 / (2 * count)) / scale
     half = z / scale * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return max(0.0, center - half), min(1.0, center + half)
+    # of none and of all one end is exact, but for rounding
+    low = center - half if successes > 0 else 0.0
+    high = center + half if successes < count else 1.0
+    return low, high
