@@ -61,6 +61,13 @@ def handle(page, selector: str, number: int = 0) -> tuple[float, float]:
     )
 
 
+def draw_two_boxes(page) -> None:
+    """Draw a box of the layout on the left, and one on the right."""
+    open_section(page, "Layout")
+    drag(page, "studio-layout .sheet", (0.05, 0.3), (0.4, 0.9))
+    drag(page, "studio-layout .sheet", (0.6, 0.3), (0.95, 0.9))
+
+
 def to_png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
@@ -349,9 +356,7 @@ def test_words_that_the_model_does_not_know_are_named(open_form):
 
 def test_a_box_of_a_layout_is_that_of_the_next_thing_in_the_prompt(open_form):
     page = open_form()
-    open_section(page, "Layout")
-    drag(page, "studio-layout .sheet", (0.05, 0.3), (0.4, 0.9))
-    drag(page, "studio-layout .sheet", (0.6, 0.3), (0.95, 0.9))
+    draw_two_boxes(page)
     labels = page.evaluate("document.querySelector('studio-layout').value.map(b => b.label)")
     assert labels == ["#1", "#2"]
     create(page, "an owl and a cat in a meadow")
@@ -384,9 +389,7 @@ def test_another_database_has_other_names(open_form):
 
 def test_boxes_are_named_by_what_the_last_picture_of_the_prompt_drew(open_form):
     page = open_form()
-    open_section(page, "Layout")
-    drag(page, "studio-layout .sheet", (0.05, 0.3), (0.4, 0.9))
-    drag(page, "studio-layout .sheet", (0.6, 0.3), (0.95, 0.9))
+    draw_two_boxes(page)
     captions = page.locator("studio-layout .caption")
     sync_api.expect(captions).to_have_text(["#1", "#2"])
     create(page, "an owl and a cat in a meadow")

@@ -3,12 +3,12 @@
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 from torch.nn.functional import interpolate
 
 from latelier.contracts.images.pixels import pil_to_tensor
 from latelier.data.emoji_scenes import SceneConfig
 from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier.metrics.psnr import psnr
 from latelier_conditioners.image.agreement import restore_agreement
 from latelier_conditioners.image.conditioner import ImageConditioner
 from latelier_conditioners.image.inputs import ImageConfig, LowResolution
@@ -24,10 +24,6 @@ def reduce(picture: Image.Image, factor: int) -> Image.Image:
 @pytest.fixture(scope="module")
 def picture() -> Image.Image:
     return Image.fromarray(EmojiScenes(SceneConfig(size=64), 0, 1).scene(0).image)
-
-
-def psnr(found: Tensor, expected: Tensor) -> float:
-    return float(10 * torch.log10(4 / (found - expected).square().mean()))
 
 
 @pytest.mark.parametrize("factor", [2, 4])
@@ -46,9 +42,10 @@ def test_detail_stays_and_coarse_errors_go(picture: Image.Image) -> None:
     coarse = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)) / 4
     wrong = original + interpolate(coarse, (64, 64), mode="bicubic")[0]
     bicubic = interpolate(small[None], (64, 64), mode="bicubic")[0]
-    restored = psnr(restore_agreement(wrong, small), original)
-    assert restored > psnr(wrong, original) + 10
-    assert restored > psnr(bicubic, original) + 5
+    made = torch.stack([restore_agreement(wrong, small), wrong, bicubic])
+    restored, before, enlarged = psnr(made, original.expand_as(made))
+    assert restored > before + 10
+    assert restored > enlarged + 5
 
 
 def test_a_picture_that_agrees_is_left_as_it_is(picture: Image.Image) -> None:
