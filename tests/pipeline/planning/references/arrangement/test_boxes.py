@@ -93,6 +93,18 @@ def test_all_objects_are_in_the_region():
             assert min(box.x0 - 0.5, box.y0 - 0.25, 1 - box.x1, 0.75 - box.y1) > -1e-9
 
 
+@pytest.mark.parametrize("aspect", [0.3, 1.0, 2.5])
+@pytest.mark.parametrize(("words", "low", "high"), [("", 0.75, 0.95), ("small ", 0.4, 0.55)])
+def test_a_lone_object_fills_a_part_of_the_picture(aspect, words, low, high):
+    region = Box(x0=0.2, y0=0.1, x1=0.5, y1=0.9)
+    for seed in SEEDS:
+        (box,) = draw(f"a {words}#1", (aspect,), seed=seed, region=region)
+        filled = max((box.x1 - box.x0) / 0.3, (box.y1 - box.y0) / 0.8)
+        assert low - 1e-9 <= filled <= high + 1e-9
+        assert (box.x1 - box.x0) / (box.y1 - box.y0) == pytest.approx(aspect)
+        assert min(box.x0 - 0.2, box.y0 - 0.1, 0.5 - box.x1, 0.9 - box.y1) > -1e-9
+
+
 def test_wishes_that_contradict_each_other_still_give_boxes():
     wishes = Wishes(relations=((0, "above", 1), (1, "above", 0)), places={5: (0, 0)})
     assert len(arrange((1.0, 1.0), wishes, (64, 64), np.random.default_rng(0))) == 2

@@ -24,11 +24,19 @@ _LONE: Mapping[Size | None, _Range] = {
     "large": (0.75, 0.95),
 }
 _SEVERAL: Mapping[Size | None, _Range] = {
-    None: (0.36, 0.5),
+    None: (0.42, 0.56),
     "small": (0.2, 0.3),
-    "large": (0.45, 0.6),
+    "large": (0.5, 0.62),
 }
 _IN_FRONT, _BEHIND = (0.3, 0.45), (0.65, 0.9)
+
+_FILLING: Mapping[Size | None, _Range] = {
+    None: (0.75, 0.95),
+    "small": (0.4, 0.55),
+    "large": (0.9, 1.0),
+}
+"""Sizes of a lone object in a part of the picture, 1 for the largest that fits: whoever marks a
+part means the object to fill it."""
 
 _CENTRED = 0.06
 """How far a lone object is from the centre where nothing is said."""
@@ -82,7 +90,11 @@ def arrange(
         region: part of the picture that all objects are in.
     """
     pixels = np.array([(region.x1 - region.x0) * size[0], (region.y1 - region.y0) * size[1]])
-    drawn = _draw(np.array(aspects), pixels / pixels.min(), wishes, rng)
+    extent = pixels / pixels.min()
+    shapes = np.array([(min(aspect, 1), min(1 / aspect, 1)) for aspect in aspects])
+    fills = len(aspects) == 1 and region != WHOLE
+    sizes = [_fill(shapes[0], extent, wishes)] if fills else _choose_sizes(len(aspects), wishes)
+    drawn = _draw(shapes, extent, sizes, is_centred=not wishes.places, rng=rng)
     faults = _count_faults(drawn, wishes)
     best = int(faults.argmin())  # the first of the best
     corners = np.stack(
@@ -95,20 +107,39 @@ def arrange(
 
 
 def _draw(
-    aspects: Floats, extent: Floats, wishes: Wishes, rng: np.random.Generator
+    shapes: Floats,
+    extent: Floats,
+    sizes: Sequence[_Range],
+    *,
+    is_centred: bool,
+    rng: np.random.Generator,
 ) -> _Arrangements:
-    """Return random arrangements in which every box is inside the region."""
-    count = len(aspects)
-    low, high = np.array(_choose_sizes(count, wishes)).T
+    """Return random arrangements in which every box is inside the region.
+
+    Args:
+        shapes: (K, 2), width and height of each object, 1 for the longer one.
+        extent: (2,), of the region.
+        sizes: of the longer side of each object.
+        is_centred: whether a lone object is near the centre.
+        rng: source of the arrangements.
+    """
+    count = len(shapes)
+    low, high = np.array(sizes).T
     sides = rng.uniform(low, high, (DRAWN, count))
-    halves = sides[..., None] * np.stack([np.minimum(aspects, 1), np.minimum(1 / aspects, 1)], -1)
-    halves = np.minimum(halves, extent) / 2
+    halves = np.minimum(sides[..., None] * shapes, extent) / 2
     free = extent - 2 * halves
     centres = halves + rng.random((DRAWN, count, 2)) * free
-    if count == 1 and not wishes.places:
+    if count == 1 and is_centred:
         middle = extent / 2 + rng.uniform(-_CENTRED, _CENTRED, (DRAWN, 1, 2))
         centres = np.clip(middle, halves, extent - halves)
     return _Arrangements(centres, halves, extent)
+
+
+def _fill(shape: Floats, extent: Floats, wishes: Wishes) -> _Range:
+    """Return the range of the longest side of a lone object in a part of the picture."""
+    largest = float((extent / shape).min())
+    low, high = _FILLING[wishes.sizes.get(0)]
+    return low * largest, high * largest
 
 
 def _choose_sizes(count: int, wishes: Wishes) -> list[_Range]:
