@@ -43,6 +43,11 @@ class TestANewModel:
         condition = Condition({"text": Stream(draw(2, 3, 8))})
         assert new_uvit(**STREAM)(draw(2, 4, 8, 8), T, condition).abs().max() == 0
 
+    def test_predicts_zero_with_gates(self) -> None:
+        condition = Condition(spatial={"shown": draw(2, 5, 8, 8)})
+        model = new_uvit(spatial={"shown": 5}, copies=("shown",))
+        assert model(draw(2, 4, 8, 8), T, condition).abs().max() == 0
+
     def test_has_blocks_that_the_timestep_does_not_change_yet(self) -> None:
         block, tokens = new_uvit().blocks[0], draw(2, 16, 16)
         ctx = ForwardContext(torch.zeros(2), draw(2, 16))
@@ -71,6 +76,32 @@ def test_the_prediction_has_the_size_of_x_and_depends_on_every_input(
     if options is STREAM:
         text = Condition({"text": Stream(draw(2, 3, 8))})
         assert (model(x, T, text) - y).abs().amax() > 1e-3
+
+
+def test_gates_copy_x_and_the_first_channels_of_parts() -> None:
+    model = new_uvit(spatial={"mask": 1, "shown": 5}, copies=("shown",))
+    torch.nn.init.constant_(model.gates.bias[:4], 2.0)
+    torch.nn.init.constant_(model.gates.bias[4:], -3.0)
+    x, shown = draw(2, 4, 8, 12), draw(2, 5, 8, 12, seed=1)
+    y = model(x, T, Condition(spatial={"mask": draw(2, 1, 8, 12), "shown": shown}))
+    torch.testing.assert_close(y, 2 * x - 3 * shown[:, :4])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"copies": ("shown",)}, "copies names 'shown'; name spatial parts of at least"),
+        ({"copies": ("mask",), "spatial": {"mask": 3}}, "of at least out_channels=4 channels"),
+        ({"copies": ("shown",) * 2, "spatial": {"shown": 4}}, "each once"),
+        (
+            {"copies": ("shown",), "spatial": {"shown": 8}, "out_channels": 8},
+            "in_channels=4 must be out_channels=8",
+        ),
+    ],
+)
+def test_copies_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        new_uvit(**options)
 
 
 def test_patches_come_back_to_their_places(small_uvit: Any) -> None:

@@ -5,6 +5,7 @@ from latelier.contracts.errors import InvalidConfigError, InvalidInputError
 from latelier.contracts.frozen import validate
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.first_stages.configs import AutoencoderKLConfig
+from latelier.first_stages.layers import PositionNorm
 
 SMALL = AutoencoderKLConfig(
     ch=16, ch_mult=(1, 2, 2), num_res_blocks=1, z_channels=4, embed_dim=3, num_groups=8
@@ -64,6 +65,34 @@ def test_the_convolutions_around_the_latents_are_optional():
         latents = autoencoder.encode(images)
         assert torch.equal(latents, mean)
         assert torch.equal(autoencoder.decode(latents), autoencoder.decoder(latents))
+
+
+def test_without_groups_latents_depend_on_what_is_near_alone():
+    images = noise_images(1, 3, 16, 256)
+    other = images.clone()
+    other[..., 128:] = 5 * other[..., 128:] + 2
+    for groups, is_local in ((None, True), (8, False)):
+        autoencoder = small_autoencoder(num_groups=groups, attn_type="none")
+        with torch.no_grad():
+            first, second = (autoencoder.encode(each)[..., :16] for each in (images, other))
+            decoded = [
+                autoencoder.decode(torch.cat([first, scale * first], dim=3))[..., :4]
+                for scale in (1, 3)
+            ]
+        assert torch.equal(first, second) is is_local
+        assert torch.equal(*decoded) is is_local
+
+
+def test_without_groups_a_norm_divides_by_the_root_mean_square_of_a_position():
+    norm = PositionNorm(4)
+    norm.weight.data = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    norm.bias.data = torch.tensor([0.0, 0.0, 1.0, 0.0])
+    x = torch.tensor([3.0, -3.0, 1.0, 1.0]).view(1, 4, 1, 1).expand(1, 4, 2, 3)
+    expected = torch.tensor([3.0, -6.0, 3.0, 4.0]) / 5**0.5 + norm.bias
+    torch.testing.assert_close(norm(x), expected.view(1, 4, 1, 1).expand(1, 4, 2, 3))
+    half = norm(x.bfloat16())
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), norm(x), rtol=0.02, atol=0)
 
 
 def test_samples_have_the_posterior_standard_deviation():

@@ -27,6 +27,11 @@ class TestAutoencoderKLWithFactorsOfChannels(FirstStageContract):
     }
 
 
+class TestAutoencoderKLWithoutGroups(FirstStageContract):
+    component = "latelier/autoencoder_kl"
+    config = {**TestAutoencoderKL.config, "num_groups": None, "attn_type": "none"}
+
+
 class TestAutoencoderVQ(FirstStageContract):
     component = "latelier/autoencoder_vq"
     config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16}

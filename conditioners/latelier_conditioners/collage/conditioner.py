@@ -12,7 +12,7 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
-from latelier.contracts.images.references import visible_box
+from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.contracts.inputs import Box
 from latelier_conditioners.collage.inputs import Collage, CollageConfig
 from latelier_conditioners.common.references import check_references, put_over_grey
@@ -39,8 +39,8 @@ class CollageConditioner(Conditioner[CollageConfig]):
     def prepare(self, inputs: Sequence[Collage], geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "collage" (B, 4, H, W) uint8 RGBA, premultiplied.
 
-        What each picture shows is mirrored, turned, cropped, and resized to fit its box. Smaller
-        boxes are in front.
+        What each picture shows is mirrored, turned, and as large as fits its box, whose sides need
+        not lie on pixels. Smaller boxes are in front.
 
         Raises:
             InvalidInputError: there are too many pictures, one has no box, or there is a name in
@@ -78,15 +78,9 @@ def _compose(value: Collage, size: tuple[int, int]) -> PIL.Image.Image:
     height, width = size
     collage = PIL.Image.new("RGBa", (width, height))
     for number in _list_back_to_front(value):
-        box = _box(value, number)
-        left, top, right, bottom = box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height
-        shown = _fit(_pose(value, number), (right - left, bottom - top))
-        place = (
-            round((left + right - shown.width) / 2),
-            round((top + bottom - shown.height) / 2),
-        )
-        layer = PIL.Image.new("RGBa", collage.size)
-        layer.paste(shown, place)
+        box, cutout = _box(value, number), Cutout(value.pictures[number].convert("RGBa"))
+        extent = (box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
+        layer = cutout.draw_in(extent, _pose(value, number), (width, height))
         collage = _paste_over(collage, layer)
     return collage
 
@@ -106,24 +100,11 @@ def _box(value: Collage, number: int) -> Box:
     return value.boxes[number]
 
 
-def _pose(value: Collage, number: int) -> PIL.Image.Image:
-    """Return a picture as it is mirrored and turned, RGBa."""
-    picture = value.pictures[number].convert("RGBa")
-    if value.mirrored is not None and value.mirrored[number]:
-        picture = picture.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
-    if value.turns is None or value.turns[number] == 0:
-        return picture
-    return picture.rotate(value.turns[number], PIL.Image.Resampling.BICUBIC, expand=True)
-
-
-def _fit(picture: PIL.Image.Image, size: tuple[float, float]) -> PIL.Image.Image:
-    """Return what an RGBa picture shows, as large as fits into a size in pixels."""
-    seen = visible_box(picture)
-    assert seen is not None  # the type of the field has checked it
-    shown = picture.crop(seen)
-    scale = min(size[0] / shown.width, size[1] / shown.height)
-    sides = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
-    return shown.resize(sides, PIL.Image.Resampling.BICUBIC)
+def _pose(value: Collage, number: int) -> Pose:
+    return Pose(
+        turn=0.0 if value.turns is None else value.turns[number],
+        mirrored=value.mirrored is not None and value.mirrored[number],
+    )
 
 
 def _paste_over(below: PIL.Image.Image, above: PIL.Image.Image) -> PIL.Image.Image:

@@ -343,6 +343,12 @@ class UViTConfig(TokensConfig):
         default=1, ge=1, description="residual blocks before the transformer, and after it"
     )
     num_groups: Width = Field(default=32, description="groups of every group normalisation")
+    copies: tuple[str, ...] = Field(
+        default=(),
+        max_length=16,
+        description="spatial parts whose first out_channels channels are latents: gates of each "
+        "position and channel add them, and x, to the prediction, so that what they show is copied",
+    )
 
     @property
     def dropout(self) -> float:
@@ -366,6 +372,21 @@ class UViTConfig(TokensConfig):
             raise ValueError(
                 f"model_channels={self.model_channels} cannot be divided into "
                 f"num_groups={self.num_groups} groups"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_copies(self) -> Self:
+        for name in self.copies:
+            if self.spatial.get(name, 0) < self.out_channels or self.copies.count(name) > 1:
+                raise ValueError(
+                    f"copies names '{name}'; name spatial parts of at least out_channels="
+                    f"{self.out_channels} channels, each once"
+                )
+        if self.copies and self.in_channels != self.out_channels:
+            raise ValueError(
+                f"with copies, in_channels={self.in_channels} must be "
+                f"out_channels={self.out_channels}: x is copied too"
             )
         return self
 

@@ -36,6 +36,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
     Hoogeboom et al. 2023 (Simple Diffusion), arXiv:2301.11093. Residual blocks see x at its own
     resolution; patches of their features are the tokens of a transformer, whose result returns to
     that resolution beside a skip connection. The streams of a condition are tokens beside them.
+    Gates, if configured, copy x and spatial parts into the prediction, past all norms.
     It holds no state between calls, so that threads can share it.
     """
 
@@ -61,6 +62,9 @@ class UViT(ConditionedDenoiser[UViTConfig]):
             nn.SiLU(),
             zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
         )
+        if config.copies:
+            copied = (1 + len(config.copies)) * config.out_channels
+            self.gates = zero_init(Conv2d(channels, copied, 1))
         self.add_condition_layers()
         self.spec = _describe(config)
 
@@ -87,7 +91,19 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         skip = self.input_block(self.concat_spatial(x, condition), ctx)  # (B, C_model, h, w)
         h = ctx.run_deep_branch(partial(self._run_transformer, skip, ctx))
         h = self.output_block(torch.cat([h, skip], dim=1), ctx)
-        return self.out(h).to(x.dtype)  # (B, C_out, h, w)
+        features = self.out[:2](h)  # (B, C_model, h, w)
+        out = self.out[2](features)  # (B, C_out, h, w)
+        if self.config.copies:
+            out = self._copy_into(out, features, x, condition)
+        return out.to(x.dtype)
+
+    def _copy_into(self, out: Tensor, features: Tensor, x: Tensor, condition: Condition) -> Tensor:
+        """Return the prediction (B, C_out, h, w) plus x and the copied parts times their gates."""
+        parts = (condition.spatial[name][:, : out.shape[1]] for name in self.config.copies)
+        gates = self.gates(features).chunk(1 + len(self.config.copies), dim=1)
+        for gate, source in zip(gates, (x, *parts), strict=True):
+            out = torch.addcmul(out, gate, source.to(out))
+        return out
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
         return self.t_embedder(embed_numbers(t, SINUSOIDS).to(dtype))

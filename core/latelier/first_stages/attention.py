@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from latelier.first_stages.layers import build_group_norm
+from latelier.first_stages.layers import build_norm
 from latelier.nn.packed import Conv2d
 
 AttentionType = Literal["vanilla", "linear", "none"]
@@ -16,9 +16,9 @@ AttentionType = Literal["vanilla", "linear", "none"]
 class AttnBlock(nn.Module):
     """Residual self-attention over all positions, with one head as wide as the block."""
 
-    def __init__(self, channels: int, num_groups: int) -> None:
+    def __init__(self, channels: int, num_groups: int | None) -> None:
         super().__init__()
-        self.norm = build_group_norm(channels, num_groups)
+        self.norm = build_norm(channels, num_groups)
         self.q = Conv2d(channels, channels, 1)
         self.k = Conv2d(channels, channels, 1)
         self.v = Conv2d(channels, channels, 1)
@@ -56,7 +56,7 @@ class LinearAttention(nn.Module):
         return self.to_out(rearrange(h, "b c (h w) -> b c h w", h=x.shape[2]))
 
 
-def build_attention(kind: AttentionType, channels: int, num_groups: int) -> nn.Module:
+def build_attention(kind: AttentionType, channels: int, num_groups: int | None) -> nn.Module:
     """Return the attention of a kind; the identity for "none"."""
     if kind == "none":
         return nn.Identity()

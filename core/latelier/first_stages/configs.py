@@ -57,7 +57,11 @@ class AutoencoderConfig(FirstStageConfig):
         description="linear: its cost is linear in the positions; "
         "none: no attention at all, not even in the middle",
     )
-    num_groups: Width = Field(default=32, description="groups of every group norm")
+    num_groups: Width | None = Field(
+        default=32,
+        description="groups of every group norm; null: the channels of each position are "
+        "normalised by themselves, so latents do not depend on what is far away",
+    )
     scale_factor: PositiveFloat | tuple[PositiveFloat, ...] = Field(
         default=1.0,
         description="latents are multiplied by it: 1 / their standard deviation; "
@@ -84,7 +88,7 @@ class AutoencoderConfig(FirstStageConfig):
     def _check_groups(self) -> Self:
         for channels in (self.ch, *(self.ch * mult for mult in self.ch_mult)):
             check_width("ch times ch_mult", channels)
-            if channels % self.num_groups:
+            if self.num_groups and channels % self.num_groups:
                 raise ValueError(
                     f"num_groups {self.num_groups} does not divide a level of {channels} "
                     f"channels (ch {self.ch}, ch_mult {self.ch_mult})"

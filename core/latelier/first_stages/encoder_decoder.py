@@ -16,7 +16,7 @@ from latelier.first_stages.layers import (
     ResnetBlock,
     Upsample,
     activate_in_place,
-    build_group_norm,
+    build_norm,
 )
 from latelier.nn.packed import Conv2d
 
@@ -35,7 +35,7 @@ class Encoder(nn.Module):
             for index, (before, width) in enumerate(pairwise([config.ch, *widths]))
         )
         self.mid = Middle(config, widths[-1])
-        self.norm_out = build_group_norm(widths[-1], config.num_groups)
+        self.norm_out = build_norm(widths[-1], config.num_groups)
         self.conv_out = Conv2d(widths[-1], out_channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
             UpLevel(config, index, below, width)
             for index, (width, below) in enumerate(pairwise([*widths, widths[-1]]))
         )
-        self.norm_out = build_group_norm(widths[0], config.num_groups)
+        self.norm_out = build_norm(widths[0], config.num_groups)
         patch = config.patch_size
         self.conv_out = Conv2d(widths[0], config.out_ch * patch**2, 3, padding=1)
         self.from_patches = nn.PixelShuffle(patch) if patch > 1 else nn.Identity()

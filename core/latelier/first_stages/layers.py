@@ -5,15 +5,42 @@ Attribute names are the keys of the published checkpoints.
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad, relu, silu
 
 from latelier.nn.packed import Conv2d
 
+_EPS = 1e-6
+"""That of the published models."""
 
-def build_group_norm(channels: int, num_groups: int) -> nn.GroupNorm:
-    """Return a group norm with the epsilon of the published models."""
-    return nn.GroupNorm(num_groups, channels, eps=1e-6)
+
+class PositionNorm(nn.Module):
+    """Divides the channels of each position by their root mean square, then scales and shifts them.
+
+    RMS norm (Zhang and Sennrich 2019, arXiv:1910.07467), in place of group norms in autoencoders as
+    in DC-AE (Chen et al. 2024, arXiv:2410.10733). The statistics of a group norm are of the whole
+    map, so a change anywhere changes all latents; here it reaches as far as convolutions do.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, h, w)."""
+        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
+        scale = (norm.square() / x.shape[1] + _EPS).rsqrt().to(x.dtype)  # (B, 1, h, w)
+        weight, bias = (each.to(x.dtype).view(-1, 1, 1) for each in (self.weight, self.bias))
+        return torch.addcmul(bias, x * scale, weight)
+
+
+def build_norm(channels: int, num_groups: int | None) -> nn.GroupNorm | PositionNorm:
+    """Return a group norm, or without groups one of each position."""
+    if num_groups is None:
+        return PositionNorm(channels)
+    return nn.GroupNorm(num_groups, channels, eps=_EPS)
 
 
 def activate_in_place(normed: Tensor) -> Tensor:
@@ -27,11 +54,13 @@ def activate_in_place(normed: Tensor) -> Tensor:
 class ResnetBlock(nn.Module):
     """Two 3x3 convolutions, each after norm and SiLU, with a residual connection."""
 
-    def __init__(self, channels: int, out_channels: int, num_groups: int, dropout: float) -> None:
+    def __init__(
+        self, channels: int, out_channels: int, num_groups: int | None, dropout: float
+    ) -> None:
         super().__init__()
-        self.norm1 = build_group_norm(channels, num_groups)
+        self.norm1 = build_norm(channels, num_groups)
         self.conv1 = Conv2d(channels, out_channels, 3, padding=1)
-        self.norm2 = build_group_norm(out_channels, num_groups)
+        self.norm2 = build_norm(out_channels, num_groups)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1)
         self.nin_shortcut = (

@@ -47,6 +47,39 @@ def load_base_model(field: str, name: str, atelier: Atelier) -> Pipeline:
         raise ModelFileError(f"{field}: {error}", field=field) from None
 
 
+def copy_weights(place: str, component: Component, source: Component, start_from: str) -> None:
+    """Copy the weights of a finished component into a new one of the same id.
+
+    Their configurations may differ where the weights still fit. Weights that the new component has
+    beyond those stay as it was made.
+
+    Args:
+        place: the field of the configuration that describes the new component.
+        component: the new one.
+        source: the finished one.
+        start_from: the model that has it.
+
+    Raises:
+        InvalidConfigError: they have other ids, or a weight has no place in the new component.
+    """
+    hint = f"leave '{place}' out to take it as it is"
+    if source.id != component.id:
+        raise InvalidConfigError(
+            f"start_from: the {place} of '{start_from}' is '{source.id}', not '{component.id}'; "
+            f"{hint}"
+        )
+    own, weights = component.module.state_dict(), source.module.state_dict()
+    for name, weight in weights.items():
+        shape = own[name].shape if name in own else None
+        if shape != weight.shape:
+            wanted = "none" if shape is None else str(tuple(shape))
+            raise InvalidConfigError(
+                f"start_from: the {place} of '{start_from}' does not fit the configuration: it has "
+                f"a weight '{name}' {tuple(weight.shape)}, and here it is {wanted}; {hint}"
+            )
+    component.module.load_state_dict(weights, strict=False)
+
+
 def collect_sources(
     base: Pipeline, name: str, inputs: Mapping[str, InputSource]
 ) -> dict[str, InputSource]:

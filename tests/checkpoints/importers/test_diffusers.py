@@ -920,6 +920,12 @@ def test_a_unet_with_joint_vectors_is_not_exported():
         unet_config_to_diffusers(config, 8)
 
 
+def test_a_first_stage_whose_norms_are_of_positions_is_not_exported():
+    config = AutoencoderKLConfig(num_groups=None)
+    with pytest.raises(CompatibilityError, match="no autoencoder whose norms are of each position"):
+        autoencoder_config_to_diffusers(config)
+
+
 @pytest.mark.parametrize("factors", [{"shift_factor": 0.5}, {"scale_factor": (1.0, 2.0, 3.0)}])
 def test_a_quantized_first_stage_with_other_factors_is_not_exported(factors):
     config = AutoencoderVQConfig(embed_dim=3, **factors)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from PIL import Image
 
 from latelier.data.emoji_scenes.artwork import (
@@ -30,6 +31,25 @@ def test_an_artwork_made_of_a_glyphs_tile_is_drawn_alike() -> None:
     placement = Placement(0.4, 0.6, 0.5, 20.0, True)
     expected = glyph_artwork(40).draw(placement, 64)
     np.testing.assert_array_equal(artwork.draw(placement, 64), expected)
+
+
+@pytest.mark.parametrize("angle", [0.0, -20.0, 130.0])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_exact_box_of_an_artwork_is_where_it_is_drawn_again(
+    angle: float, mirrored: bool
+) -> None:
+    placement = Placement(0.43, 0.58, 0.55, angle, mirrored)
+    for name in ("sailboat", "cat", "pencil"):
+        artwork = glyph_artwork(number(name))
+        box = [128 * end for end in artwork.placed_box(placement)]
+        again = artwork.cutout.draw_in((box[0], box[1], box[2], box[3]), placement.pose, (128, 128))
+        difference = np.asarray(again, int) - artwork.draw(placement, 128).astype(int)
+        assert np.abs(difference).max() <= 2
+
+
+def test_the_exact_box_ends_at_the_sides_of_the_image() -> None:
+    x0, _, x1, _ = glyph_artwork(40).placed_box(Placement(0.1, 0.5, 0.9))
+    assert x0 == 0 < x1 < 0.6
 
 
 def test_change_tells_whether_a_turn_or_mirroring_is_seen() -> None:

@@ -110,6 +110,8 @@ def test_fast_tiles_are_near_the_whole(name, height, width):
         ("vq-f4", {"ch_mult": (2,)}, 12),
         ("vq-f4-noattn", {"ch_mult": (1, 2), "num_res_blocks": 1}, 12),
         ("kl-f8", {"ch_mult": (1, 2), "patch_size": 4}, 16),
+        ("kl-f8", {"ch_mult": (1, 2), "num_groups": None}, 16),
+        ("kl-f8", {"ch_mult": (1, 2), "num_groups": None, "attn_type": "none"}, 16),
     ],
     ids=[
         "attention-at-latent-size",
@@ -118,6 +120,8 @@ def test_fast_tiles_are_near_the_whole(name, height, width):
         "f1",
         "no-attention",
         "patches",
+        "norms-of-positions",
+        "no-statistics",
     ],
 )
 def test_attention_at_any_level_agrees_with_the_whole(name, changes, tile):

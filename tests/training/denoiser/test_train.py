@@ -366,12 +366,15 @@ def test_training_starts_from_a_model_with_its_first_stage(tmp_path, straight_de
     torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
 
 
-def test_a_starting_model_of_another_configuration_is_refused(tmp_path, straight_denoiser):
+def test_a_starting_model_whose_weights_do_not_fit_is_refused(tmp_path, straight_denoiser):
     model = str(straight_denoiser.out / "result")
     specs = json.loads(json.dumps(TINY["conditioners"]))
     specs["text"]["config"]["max_length"] = 16
     config = tiny_denoiser_training(tmp_path / "other", model, start_from=model, conditioners=specs)
-    with pytest.raises(InvalidConfigError, match="has no 'text' of this configuration"):
+    with pytest.raises(InvalidConfigError, match=r"\.text of .* does not fit .* weight"):
+        train_denoiser(config)
+    config = config.model_copy(update={"conditioners": {"words": config.conditioners["text"]}})
+    with pytest.raises(InvalidConfigError, match="has no conditioner 'words'"):
         train_denoiser(config)
 
 

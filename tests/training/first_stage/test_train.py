@@ -231,7 +231,7 @@ def test_an_invalid_configuration_is_an_error(tmp_path, changes, error, words):
         ({"equivariance": {}, "data": {"config": {"size": 20}}}, InvalidConfigError, "4 does not"),
         ({"first_stage": VQ, "kl_weight": 1e-6}, InvalidConfigError, "kl_weight"),
         ({"first_stage": {"id": "identity"}}, LatelierError, "autoencoder_kl"),
-        ({"start_from": "emoji-scenes"}, InvalidConfigError, "another configuration"),
+        ({"start_from": "emoji-scenes"}, InvalidConfigError, "does not fit the configuration"),
         ({"start_from": "no-such-model"}, UnknownNameError, "no-such-model"),
         ({"perceptual": {"network": "lpips", "weights": "no.pth"}}, LatelierError, "not found"),
     ],

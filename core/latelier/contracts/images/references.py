@@ -51,7 +51,12 @@ def visible_box(image: "Image") -> tuple[int, int, int, int] | None:
     Args:
         image: RGBA, or RGBa, so premultiplied by alpha.
     """
-    return image.getchannel(3).point([0] * (_VISIBLE + 1) + [255] * (255 - _VISIBLE)).getbbox()
+    return visible_mask(image).getbbox()
+
+
+def visible_mask(image: "Image") -> "Image":
+    """Return where a picture, RGBA or RGBa, is visible: 255 there and 0 elsewhere, mode L."""
+    return image.getchannel(3).point([0] * (_VISIBLE + 1) + [255] * (255 - _VISIBLE))
 
 
 def _check_header(image: "Image") -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from latelier.contracts.images.references import visible_box
+from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.data.emoji_scenes.glyphs import ASSETS
 from latelier.data.emoji_scenes.palette import color_distance, srgb_to_lab
 
@@ -18,10 +18,6 @@ TILE = 128
 """Side of an atlas tile in pixels."""
 
 _COLUMNS = 32
-# Resampling may shrink a tile by at most 4/3, so that its fine lines do not alias.
-_LEVELS = (128, 96, 72, 54, 40, 30, 22, 16)
-# A transparent rim keeps the bicubic kernel from cutting artwork off at the tile's edge.
-_RIM = 3
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -44,29 +40,31 @@ class Placement:
     angle: float = 0.0
     mirrored: bool = False
 
+    @property
+    def pose(self) -> Pose:
+        """How the artwork lies."""
+        return Pose(self.angle, self.mirrored)
+
 
 @dataclass(frozen=True, eq=False)
 class Artwork:
     """A drawing that can be placed in images.
 
     Attributes:
-        rimmed: the tile inside a transparent rim, mode "RGBa", so premultiplied by alpha.
+        cutout: the drawing, a tile of `TILE` x `TILE` pixels.
     """
 
-    rimmed: Image.Image
+    cutout: Cutout
 
     @property
     def tile(self) -> Image.Image:
         """The drawing, `TILE` x `TILE` pixels of mode "RGBa"."""
-        return self.rimmed.crop((_RIM, _RIM, _RIM + TILE, _RIM + TILE))
+        return self.cutout.picture
 
-    @cached_property
+    @property
     def box(self) -> tuple[int, int, int, int]:
         """The box of its visible part (alpha above 1/8) in tile pixels, xyxy."""
-        box = visible_box(self.tile)
-        if box is None:
-            raise ValueError("the artwork has no visible pixels")
-        return box
+        return self.cutout.box
 
     def picture(self) -> Pixels:
         """Return the drawing alone and upright, (`TILE`, `TILE`, 4) with straight alpha."""
@@ -79,25 +77,27 @@ class Artwork:
 
     def draw(self, placement: Placement, size: int) -> Pixels:
         """Return an image (size, size, 4) with the artwork, premultiplied by alpha."""
-        left, top, right, bottom = self.box
-        longest = max(right - left, bottom - top)
-        side = placement.scale * size * TILE / longest
-        level = next((s for s in reversed(_LEVELS) if s >= side * 0.999), TILE)
-        image = self._level(level)
-        # Pillow takes the map from image pixels to source pixels.
-        step = level / side
-        cosine = step * math.cos(math.radians(placement.angle))
-        sine = step * math.sin(math.radians(placement.angle))
-        flip = -1.0 if placement.mirrored else 1.0
-        a, b, d, e = flip * cosine, flip * -sine, sine, cosine
-        source_x = (left + right) / 2 * level / TILE + _RIM
-        source_y = (top + bottom) / 2 * level / TILE + _RIM
-        x, y = placement.x * size, placement.y * size
-        matrix = (a, b, source_x - a * x - b * y, d, e, source_y - d * x - e * y)
-        bicubic = Image.Resampling.BICUBIC
-        return np.asarray(
-            image.transform((size, size), Image.Transform.AFFINE, matrix, resample=bicubic)
+        center, scale = (placement.x * size, placement.y * size), self._scale(placement) * size
+        return np.asarray(self.cutout.draw(center, scale, placement.pose, (size, size)))
+
+    def placed_box(self, placement: Placement) -> tuple[float, float, float, float]:
+        """Return the exact box of its visible part in an image, x0, y0, x1, y1 in 0..1.
+
+        `Cutout.draw_in` with this box draws what `draw` does.
+        """
+        scale = self._scale(placement)
+        centers = (placement.x, placement.y) * 2
+        ends = (
+            center + scale * end
+            for center, end in zip(centers, self.cutout.extent(placement.pose), strict=True)
         )
+        x0, y0, x1, y1 = (min(max(end, 0.0), 1.0) for end in ends)
+        return x0, y0, x1, y1
+
+    def _scale(self, placement: Placement) -> float:
+        """Return the side of a pixel of the tile, 1 for the side of the image."""
+        left, top, right, bottom = self.box
+        return placement.scale / max(right - left, bottom - top)
 
     def hidden_share(self, rgb: tuple[int, int, int]) -> float:
         """Return the share, 0..1, of the artwork or of its outline that is hard to see on `rgb`."""
@@ -114,19 +114,6 @@ class Artwork:
             for pose in ((0.0, False), (angle, mirrored))
         )
         return float(np.abs(first - second).sum() / (first + second).sum())
-
-    def _level(self, side: int) -> Image.Image:
-        """Return the tile scaled to `side` pixels, inside a transparent rim."""
-        if side == TILE:
-            return self.rimmed
-        if side not in self._levels:
-            scaled = self.tile.resize((side, side), Image.Resampling.HAMMING)
-            self._levels[side] = _add_rim(scaled)
-        return self._levels[side]
-
-    @cached_property
-    def _levels(self) -> dict[int, Image.Image]:
-        return {}
 
     @cached_property
     def _hidden(self) -> dict[tuple[int, int, int], float]:
@@ -154,7 +141,7 @@ def half_extent(size: tuple[int, int], angle: float) -> tuple[float, float]:
 
 def make_artwork(tile: Image.Image) -> Artwork:
     """Return the artwork of a tile, an image of `TILE` x `TILE` pixels of mode "RGBA" or "RGBa"."""
-    return Artwork(_add_rim(tile if tile.mode == "RGBa" else tile.convert("RGBa")))
+    return Artwork(Cutout(tile if tile.mode == "RGBa" else tile.convert("RGBa")))
 
 
 @functools.cache
@@ -175,10 +162,3 @@ def _atlas() -> Image.Image:
 def _ground(rgb: tuple[int, int, int]) -> NDArray[np.float64]:
     """Return a colour of backgrounds in Lab."""
     return srgb_to_lab(np.array(rgb, dtype=np.float64) / 255)
-
-
-def _add_rim(tile: Image.Image) -> Image.Image:
-    side = tile.width + 2 * _RIM
-    rimmed = Image.new("RGBa", (side, side))
-    rimmed.paste(tile, (_RIM, _RIM))
-    return rimmed

@@ -95,7 +95,7 @@ class EmojiScenes(Dataset[SceneItem]):
             item["references"] = [each.artwork.picture() for each in scene.objects]
             item["collage"] = {
                 "pictures": item["references"],
-                "boxes": [each.box for each in scene.objects],
+                "boxes": [each.artwork.placed_box(each.placement) for each in scene.objects],
                 "turns": [each.placement.angle for each in scene.objects],
                 "mirrored": [each.placement.mirrored for each in scene.objects],
             }

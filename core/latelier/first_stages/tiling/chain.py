@@ -16,6 +16,7 @@ from latelier.first_stages.encoder_decoder import Decoder, Encoder, Level, Middl
 from latelier.first_stages.layers import (
     Downsample,
     NormedTinyBlock,
+    PositionNorm,
     ResnetBlock,
     TinyBlock,
     Upsample,
@@ -95,19 +96,26 @@ def run_steps(steps: Iterable[Step], x: Tensor, normalize: Normalize = apply_nor
 def split_encoder(encoder: Encoder) -> list[Step]:
     """Return the steps of an encoder."""
     modules = [encoder.to_patches, encoder.conv_in, *encoder.down, encoder.mid]
-    return [*_steps_of_all(modules), NormConvStep(encoder.norm_out, encoder.conv_out)]
+    return [*_steps_of_all(modules), _norm_conv(encoder.norm_out, encoder.conv_out)]
 
 
 def split_decoder(decoder: Decoder) -> list[Step]:
     """Return the steps of a decoder."""
     modules = [decoder.conv_in, decoder.mid, *reversed(decoder.up)]
-    last = NormConvStep(decoder.norm_out, decoder.conv_out)
+    last = _norm_conv(decoder.norm_out, decoder.conv_out)
     return [*_steps_of_all(modules), last, *_steps_of(decoder.from_patches)]
 
 
 def split_layers(layers: nn.Sequential) -> list[Step]:
     """Return the steps of layers in sequence."""
     return list(_steps_of_all(layers))
+
+
+def _norm_conv(norm: nn.GroupNorm | PositionNorm, conv: nn.Conv2d) -> Step:
+    """Return the step of a 3x3 convolution after norm and SiLU."""
+    if isinstance(norm, PositionNorm):
+        return PlainStep(nn.Sequential(norm, nn.SiLU(), conv), halo=1)
+    return NormConvStep(norm, conv)
 
 
 def _steps_of_all(modules: Iterable[nn.Module]) -> Iterator[Step]:
@@ -126,6 +134,8 @@ def _steps_of(module: nn.Module) -> Iterator[Step]:  # noqa: PLR0912 (one table)
                 yield from _steps_of(getattr(module, name, nn.Identity()))
         case Middle():
             yield from _steps_of_all([module.block_1, module.attn_1, module.block_2])
+        case ResnetBlock(norm1=PositionNorm()):
+            yield PlainStep(module, halo=2)
         case ResnetBlock():
             first = NormConvStep(module.norm1, module.conv1)
             second = NormConvStep(module.norm2, module.conv2)

@@ -105,7 +105,8 @@ class ConditionerTraining(Frozen):
 class DenoiserTraining(PredictionTraining):
     """Stage two: a denoiser and its conditioners on the latents of a trained first stage.
 
-    With `start_from` the whole model is fine-tuned: what is left out is that model's.
+    With `start_from` the whole model is fine-tuned: what is left out is that model's, and what is
+    configured takes its weights, which must fit.
     """
 
     start_from: str | None = Field(

@@ -132,7 +132,8 @@ class FirstStageTraining(Training):
     )
     start_from: str | None = Field(
         default=None,
-        description="folder of a first stage, or a model that has one, with the initial weights",
+        description="folder of a first stage, or a model that has one, with the initial weights, "
+        "which must fit first_stage",
     )
     terms: dict[TermName, Weight] = Field(
         default={"absolute": 1.0, "edges": 1.0},

@@ -17,7 +17,7 @@ from latelier.nn.module import to_module_dict
 from latelier.pipeline.compatibility import check_composition
 from latelier.pipeline.pipeline import Pipeline
 from latelier.pipeline.storage.sources import DEFAULT_FIRST_STAGE
-from latelier.training.components import load_base_model, load_first_stage
+from latelier.training.components import copy_weights, load_base_model, load_first_stage
 from latelier.training.conditioning import check_sources
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.denoiser import ConditionerTraining, DenoiserTraining
@@ -152,7 +152,7 @@ def _resolve_denoiser(
         return _make_trainable(start.denoiser_component)
     component = new_component("denoiser", config.denoiser.id, config.denoiser.config, atelier)
     if start is not None:
-        _copy_weights("denoiser", component, start.denoiser_component, config)
+        copy_weights("denoiser", component, start.denoiser_component, str(config.start_from))
     return component
 
 
@@ -168,7 +168,12 @@ def _resolve_conditioner(
         return _make_trainable(available[name])
     component = new_component("conditioner", choice.id, choice.config, atelier)
     if start is not None:
-        _copy_weights(name, component, available.get(name), config)
+        if name not in available:
+            raise InvalidConfigError(
+                f"start_from: '{config.start_from}' has no conditioner '{name}'. "
+                f"{suggestion(name, available)}"
+            )
+        copy_weights(f"conditioners.{name}", component, available[name], str(config.start_from))
         component.module.set_assets(assets_of(available[name].module))
     return component
 
@@ -180,22 +185,6 @@ def _make_trainable(component: Component) -> Component:
         parameter.data = parameter.data.clone()
     module.train().requires_grad_(True)
     return component
-
-
-def _copy_weights(
-    place: str, component: Component, source: Component | None, config: DenoiserTraining
-) -> None:
-    """Copy the weights of a model's component into a new one.
-
-    Raises:
-        InvalidConfigError: the model lacks the component, or has it with another configuration.
-    """
-    if source is None or source.config != component.config:
-        raise InvalidConfigError(
-            f"start_from: '{config.start_from}' has no '{place}' of this configuration; leave the "
-            f"configuration of '{place}' out to take the model's, or leave start_from out"
-        )
-    component.module.load_state_dict(source.module.state_dict())
 
 
 def _check_parts(

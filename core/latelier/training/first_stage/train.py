@@ -6,11 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from latelier.checkpoints.component import Component, new_component
-from latelier.contracts.errors import InvalidConfigError
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
-from latelier.training.components import load_first_stage
+from latelier.training.components import copy_weights, load_first_stage
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.data.datasets import make_training_samples
 from latelier.training.first_stage.description import describe_training
@@ -86,7 +85,7 @@ def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:
     """Return a new first stage, with the weights of `start_from` if there is one.
 
     Raises:
-        InvalidConfigError: `first_stage` and the one of `start_from` have other configurations.
+        InvalidConfigError: the weights of `start_from` do not fit `first_stage`.
         LatelierError: see `train_first_stage`.
     """
     choice = config.first_stage
@@ -97,15 +96,11 @@ def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:
             _lower_logvar(component.module)
         return component
     source = load_first_stage("start_from", config.start_from, atelier)
-    component = new_component("first_stage", source.id, source.config, atelier)
-    if choice is not None:
-        expected = new_component("first_stage", choice.id, choice.config, atelier)
-        if (expected.id, expected.config) != (source.id, source.config):
-            raise InvalidConfigError(
-                f"start_from: the first stage of '{config.start_from}' has another configuration "
-                "than first_stage; leave first_stage out to take it as it is"
-            )
-    component.module.load_state_dict(source.module.state_dict())
+    if choice is None:
+        component = new_component("first_stage", source.id, source.config, atelier)
+    else:
+        component = new_component("first_stage", choice.id, choice.config, atelier)
+    copy_weights("first_stage", component, source, config.start_from)
     return component
 
 

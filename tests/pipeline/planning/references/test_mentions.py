@@ -33,6 +33,7 @@ def read(text, vocabulary=KNOWN):
         ("an orange on an orange background", [("an orange", "tangerine")]),
         ("a sunset", [("a sunset", "sunset")]),
         ("on an orange background", []),
+        ("#1 over an orange to the left", []),
         ("in the desert at sunset", []),
         ("a fluffy cat", [("a cat"[2:], "cat")]),
     ],

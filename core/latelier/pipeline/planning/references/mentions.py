@@ -1,8 +1,8 @@
 """Which entries of a database a text mentions.
 
 Words that the text conditioner of the model knows, such as those of backgrounds, are left to it: a
-mention of such words alone counts only in a text without another one. Words that nobody knows are
-guessed, with a warning, where a noun may stand.
+mention of such words alone counts only in a text without another one and without slots. Words that
+nobody knows are guessed, with a warning, where a noun may stand.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Literal
 
 from latelier.contracts.databases import Database, Mention
 from latelier.databases.words import ARTICLES, NUMBERS, Word, phrase, split_words
+from latelier.pipeline.planning.references.slots import slots_in
 
 _ABOUT_PICTURES = "art cartoon drawing emoji icon illustration image photo picture painting scene"
 _PLAIN = frozenset((*_ABOUT_PICTURES.split(), "of", "and", "with", "in", "on", "at", "is", "are"))
@@ -60,7 +61,8 @@ def read_mentions(
         return Reading(tuple(found))
     known = {form for word in vocabulary for form in phrase(word)}
     mentions = [each for each in found if not _forms(text, each) <= known]
-    mentions = mentions or [each for each in found if _is_object(text, each)][:1]
+    if not mentions and not slots_in(text):
+        mentions = [each for each in found if _is_object(text, each)][:1]
     guessed, unknown, warnings = [], [], []
     for start, words, count in _unknown_phrases(text, mentions, known):
         name = text[words[0].start : words[-1].end]

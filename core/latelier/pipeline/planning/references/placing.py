@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from latelier.contracts.images.references import visible_box
+from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.contracts.inputs import Box
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.editing.init_image import InitImage
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.references.arrangement.boxes import WHOLE, arrange
-from latelier.pipeline.planning.references.arrangement.poses import choose_turns, turned_aspect
+from latelier.pipeline.planning.references.arrangement.poses import choose_turns
 from latelier.pipeline.planning.references.arrangement.wishes import read_wishes
 from latelier.pipeline.planning.references.drawn import Lookup, add_poses
 from latelier.pipeline.planning.references.lookup import find_pictures
@@ -77,13 +77,11 @@ def _place(value: Any, text: str, size: tuple[int, int], seed: int, region: Box)
         return value
     wishes, rng, count = read_wishes(text), np.random.default_rng(seed), len(value.pictures)
     turns = value.turns or choose_turns(count, wishes, rng)
-    aspects = [_aspect(picture, turn) for picture, turn in zip(value.pictures, turns, strict=True)]
-    pose = {
-        "boxes": arrange(aspects, wishes, size, rng, region),
-        "turns": turns,
-        "mirrored": value.mirrored or tuple(k in wishes.mirrored for k in range(count)),
-    }
-    return value.model_copy(update=pose)
+    mirrored = value.mirrored or tuple(k in wishes.mirrored for k in range(count))
+    poses = map(Pose, turns, mirrored)
+    aspects = [_aspect(*each) for each in zip(value.pictures, poses, strict=True)]
+    boxes = arrange(aspects, wishes, size, rng, region)
+    return value.model_copy(update={"boxes": boxes, "turns": turns, "mirrored": mirrored})
 
 
 def _find_arrangement(parts: PipelineParts, rows: Rows, init: InitImage | None) -> str | None:
@@ -122,9 +120,7 @@ def _region_of(mask: Image) -> Box:
     return Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
 
 
-def _aspect(picture: Image, turn: float) -> float:
-    """Return width / height of what a picture shows when it is turned."""
-    box = visible_box(picture)
-    assert box is not None  # the type of the field has checked it
-    left, top, right, bottom = box
-    return turned_aspect(right - left, bottom - top, turn)
+def _aspect(picture: Image, pose: Pose) -> float:
+    """Return width / height of what a picture shows as it is posed."""
+    left, top, right, bottom = Cutout(picture.convert("RGBa")).extent(pose)
+    return (right - left) / (bottom - top)

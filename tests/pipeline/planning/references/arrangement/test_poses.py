@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from latelier.pipeline.planning.references.arrangement.poses import choose_turns, turned_aspect
+from latelier.pipeline.planning.references.arrangement.poses import choose_turns
 from latelier.pipeline.planning.references.arrangement.wishes import Wishes
 
 
@@ -14,10 +14,3 @@ def test_turns_are_those_of_the_text(turn, low, high):
     found = [choose_turns(2, wishes, np.random.default_rng(seed))[1] for seed in range(20)]
     assert low <= min(found) <= max(found) <= high
     assert len(set(found)) == (1 if low == high else 20)
-
-
-def test_the_aspect_of_a_turned_rectangle():
-    assert turned_aspect(3, 1, 0) == 3
-    assert turned_aspect(3, 1, 90) == pytest.approx(1 / 3)
-    assert turned_aspect(3, 1, -45) == pytest.approx(1)
-    assert turned_aspect(2, 1, 180) == pytest.approx(2)

@@ -118,6 +118,10 @@ def autoencoder_config_to_diffusers(config: Any) -> dict[str, Any]:
         config.attn_type != "none" and config.has_attention(level)
         for level in range(len(config.ch_mult))
     ]
+    if config.num_groups is None:
+        raise CompatibilityError(
+            "diffusers has no autoencoder whose norms are of each position (num_groups null)"
+        )
     found = {
         "_class_name": VQ if quantized else KL,
         "in_channels": config.in_channels,

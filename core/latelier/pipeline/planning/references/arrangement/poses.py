@@ -1,6 +1,5 @@
 """How objects are turned, by what a text says about them and a seed."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -21,10 +20,3 @@ def choose_turns(count: int, wishes: Wishes, rng: np.random.Generator) -> tuple[
     """Return the degrees by which each object is turned, counter-clockwise."""
     ranges = [_TURNS[wishes.turns.get(k)] for k in range(count)]
     return tuple(float(rng.uniform(*each)) for each in ranges)
-
-
-def turned_aspect(width: float, height: float, degrees: float) -> float:
-    """Return width / height of the box around a turned rectangle."""
-    cosine = abs(math.cos(math.radians(degrees)))
-    sine = abs(math.sin(math.radians(degrees)))
-    return (width * cosine + height * sine) / (width * sine + height * cosine)
