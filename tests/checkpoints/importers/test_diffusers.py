@@ -32,7 +32,7 @@ from latelier.contracts.errors import (
 from latelier.conversion.exporting import export_model
 from latelier.conversion.importing import import_model
 from latelier.denoisers.configs import UNetConfig
-from latelier.first_stages.configs import AutoencoderVQConfig
+from latelier.first_stages.configs import AutoencoderKLConfig, AutoencoderVQConfig
 from latelier.nn.sinusoids import embed_numbers
 
 diffusers = pytest.importorskip("diffusers")
