@@ -75,6 +75,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("emoji-scenes/denoiser", DenoiserTraining),
         ("emoji-scenes/denoiser-conditions", DenoiserTraining),
         ("scenes/first-stage", FirstStageTraining),
+        ("scenes/first-stage-local", FirstStageTraining),
         ("scenes/denoiser", DenoiserTraining),
     ],
 )
