@@ -18,7 +18,7 @@ _SHRINK = 0.75
 _RIM = 3
 """Transparent pixels around a copy, without which the bicubic kernel would cut off its edge."""
 
-Floats: TypeAlias = NDArray[np.float64]
+_Floats: TypeAlias = NDArray[np.floating]
 Extent: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
@@ -108,7 +108,7 @@ class Cutout:
         return self.draw((x, y), scale, pose, size)
 
     @cached_property
-    def _outline(self) -> tuple[Floats, Floats]:
+    def _outline(self) -> tuple[_Floats, _Floats]:
         """Corners of the first and last visible pixels of each row, x and y from `box`'s centre."""
         left, top, right, bottom = self.box
         mask = np.asarray(visible_mask(self.picture).crop(self.box)) > 0

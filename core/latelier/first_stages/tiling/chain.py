@@ -134,12 +134,11 @@ def _steps_of(module: nn.Module) -> Iterator[Step]:  # noqa: PLR0912 (one table)
                 yield from _steps_of(getattr(module, name, nn.Identity()))
         case Middle():
             yield from _steps_of_all([module.block_1, module.attn_1, module.block_2])
-        case ResnetBlock(norm1=PositionNorm()):
-            yield PlainStep(module, halo=2)
-        case ResnetBlock():
-            first = NormConvStep(module.norm1, module.conv1)
-            second = NormConvStep(module.norm2, module.conv2)
+        case ResnetBlock(norm1=nn.GroupNorm() as norm1, norm2=nn.GroupNorm() as norm2):
+            first, second = NormConvStep(norm1, module.conv1), NormConvStep(norm2, module.conv2)
             yield ResidualStep(first, second, module.nin_shortcut)
+        case ResnetBlock():
+            yield PlainStep(module, halo=2)
         case AttnBlock() | LinearAttention():
             yield PlainStep(module, is_global=True)
         case Upsample():
