@@ -1,6 +1,6 @@
 """Configuration and input of the conditioner of reference pictures."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -47,13 +47,16 @@ def _to_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+Pictures: TypeAlias = Annotated[tuple[Reference, ...], BeforeValidator(_to_list)]
+
+
 class References(Frozen):
     """Pictures of the objects to draw.
 
     They are in the order of their slots "#1", "#2" ...
     """
 
-    pictures: Annotated[tuple[Reference, ...], BeforeValidator(_to_list)] = Field(
+    pictures: Pictures = Field(
         min_length=1,
         description="pictures of the objects to draw, as files, images or data URIs, or their "
         "names or numbers in the database of the model",

@@ -66,6 +66,11 @@ def test_cells_without_a_picture_are_zero_and_so_is_nothing():
     assert not nothing.any()
 
 
+def test_a_sample_without_pictures_is_nothing():
+    empty = new().prepare([Collage(pictures=[], boxes=[])], GEOMETRY)
+    assert torch.equal(new()(empty, GEOMETRY).spatial, new().null(1, GEOMETRY).spatial)
+
+
 def test_smaller_boxes_are_in_front_in_any_order():
     small, large = (drawing(), [0.25, 0.25, 0.75, 0.75]), (drawing(BLUE), [0, 0, 1, 1])
     one, other = spatial(small, large), spatial(large, small)
