@@ -38,7 +38,7 @@ def small(out: Path) -> dict[str, Any]:
     """Return the fields of the configuration for 64 pixels, the embedded first stage, few steps."""
     fields = yaml.safe_load(CONFIG.read_text())
     del fields["first_stage"]
-    fields["data"]["config"]["size"] = 64
+    fields["data"]["config"] |= {"size": 64, "empty": 0.25}
     del fields["data"]["length"], fields["data"]["cache"]
     fields["denoiser"]["config"] |= {
         "in_channels": 6, "out_channels": 6, "model_channels": 16, "num_groups": 4,
@@ -62,16 +62,21 @@ def small(out: Path) -> dict[str, Any]:
         fields["conditioners"][name]["config"] |= change
     return {
         **fields, "out": str(out), "steps": 3, "batch_size": 4, "precision": "32-true",
-        "fit_samples": 200, "sheet_every": 3, "sheet_weights": ["raw"], "keep_one": 0.3,
+        "fit_samples": 300, "sheet_every": 3, "sheet_weights": ["raw"], "keep_one": 0.3,
         "drop_all": 0.2, "workers": 0, "validation": {"samples": 2, "levels": [0.5]},
     }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Pipeline:
-    out = tmp_path_factory.mktemp("embedded")
+def run(tmp_path_factory) -> Path:
+    out: Path = tmp_path_factory.mktemp("embedded")
     train_denoiser(validate(DenoiserTraining, small(out), "small"))
-    model = load(out / "result", device="cpu")
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(run: Path) -> Pipeline:
+    model = load(run / "result", device="cpu")
     random = torch.Generator().manual_seed(0)
     for weight in model.denoiser.parameters():  # layers that begin at 0 are near it after 3 steps
         weight.data = weight + 0.1 * torch.randn(weight.shape, generator=random)
@@ -111,6 +116,11 @@ def test_all_weights_take_at_most_40_mib_in_16_bits() -> None:
         ]
     weights = sum(weight.numel() for module in modules for weight in module.parameters())
     assert 2 * weights <= 40 * 2**20
+
+
+def test_every_scene_is_trained_on_also_those_without_objects(run: Path) -> None:
+    report = run / "data-report.jsonl"
+    assert not report.exists(), report.read_text()
 
 
 def test_its_inputs_have_their_names_and_slots(trained: Pipeline) -> None:

@@ -56,6 +56,16 @@ def test_a_replay_places_them_again(saved, tmp_path):
     assert replay(tmp_path / "picture.png").verdict == "identical"
 
 
+def test_a_list_without_references_is_none(pipe):
+    [given], [left_out] = (
+        pipe.generate(prompt="in a meadow", seed=4, **each) for each in ({"reference": []}, {})
+    )
+    assert given.provenance["drew"] == []
+    assert given.image.tobytes() == left_out.image.tobytes()
+    [named] = pipe.generate(prompt="a cat", reference=[], seed=4)
+    assert [each["name"] for each in named.provenance["drew"]] == ["cat"]
+
+
 def test_words_turn_and_mirror_objects(pipe):
     [picture] = pipe.generate(prompt="a mirrored cat, tilted to the left", seed=4)
     [cat] = picture.provenance["drew"]

@@ -141,8 +141,6 @@ class _RowLookup:
     def _read_given(self, row: Row) -> Iterator[Source]:
         """Yield what the references of a request show."""
         value, public = row[self.pictures], self.public(self.pictures)
-        if value is not None and not value.pictures:
-            raise InvalidInputError.of_field(public, "it has no pictures; leave it out")
         for each in () if value is None else value.pictures:
             if isinstance(each, str):
                 yield from self.names.read(public, each)
