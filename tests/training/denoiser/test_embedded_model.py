@@ -50,7 +50,7 @@ def small(out: Path) -> dict[str, Any]:
         "spatial": {"collage": 7, "semantic_map": 12, "mask": 7, "low_resolution": 3},
     }  # fmt: skip
     changes: dict[str, Any] = {
-        "text": {"width": 32, "layers": 1, "vocab_size": 400},
+        "text": {"width": 32, "layers": 1, "vocab_size": 600},
         "collage": {"latent_channels": 6},
         "layout": {"width": 32, "layers": 1},
         "semantic_map": {"n_stages": 2},

@@ -73,6 +73,9 @@ def look_up_references(
     pictures = find_pictures(parts)
     if pictures is None:
         return Lookup(rows)
+    if pictures in rows:  # a list of no references is none
+        given = [each if each and each.pictures else None for each in rows[pictures]]  # type: ignore[attr-defined]
+        rows = {**rows, pictures: given}
     opened = None if database is None else open_database(database, parts.atelier)
     lookup = _RowLookup(parts, pictures, EntryNames(opened, database or ""))
     names = dict.fromkeys((*rows, pictures))

@@ -68,7 +68,7 @@ def place_references(
 
 def _is_placed(value: Any) -> bool:
     """Return whether an input of references has nothing that lacks a box."""
-    return value is None or value.boxes is not None or not value.pictures
+    return value is None or value.boxes is not None
 
 
 def _place(value: Any, text: str, size: tuple[int, int], seed: int, region: Box) -> Any:
