@@ -39,7 +39,8 @@ def small(out: Path) -> dict[str, Any]:
     fields = yaml.safe_load(CONFIG.read_text())
     del fields["first_stage"]
     fields["data"]["config"] |= {"size": 64, "empty": 0.25}
-    del fields["data"]["length"], fields["data"]["cache"]
+    del fields["data"]["cache"]
+    fields["data"]["length"] = 400
     fields["denoiser"]["config"] |= {
         "in_channels": 6, "out_channels": 6, "model_channels": 16, "num_groups": 4,
         "hidden_size": 32, "depth": 2, "num_heads": 2, "context_dim": 32,
