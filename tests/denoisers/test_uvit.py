@@ -79,12 +79,27 @@ def test_the_prediction_has_the_size_of_x_and_depends_on_every_input(
 
 
 def test_gates_copy_x_and_the_first_channels_of_parts() -> None:
-    model = new_uvit(spatial={"mask": 1, "shown": 5}, copies=("shown",))
+    model = new_uvit(spatial={"mask": 5, "shown": 5}, copies=("shown", "mask"))
     torch.nn.init.constant_(model.gates.bias[:4], 2.0)
-    torch.nn.init.constant_(model.gates.bias[4:], -3.0)
-    x, shown = draw(2, 4, 8, 12), draw(2, 5, 8, 12, seed=1)
-    y = model(x, T, Condition(spatial={"mask": draw(2, 1, 8, 12), "shown": shown}))
-    torch.testing.assert_close(y, 2 * x - 3 * shown[:, :4])
+    torch.nn.init.constant_(model.gates.bias[4:8], -3.0)
+    x, mask, shown = draw(2, 4, 8, 12), draw(2, 5, 8, 12, seed=1), draw(2, 5, 8, 12, seed=2)
+    condition = Condition(spatial={"mask": mask, "shown": shown})
+    torch.testing.assert_close(model(x, T, condition), 2 * x - 3 * shown[:, :4])
+    with torch.autocast("cpu", torch.bfloat16):  # they are added in the type of x
+        exact = model(x, T, condition)
+    torch.testing.assert_close(exact, 2 * x - 3 * shown[:, :4])
+
+
+def test_gates_depend_on_normalised_features(small_uvit: Any) -> None:
+    model = small_uvit(spatial={"shown": 4}, copies=("shown",))
+    torch.nn.init.zeros_(model.gates.bias)
+    x, condition = draw(2, 4, 8, 8), Condition(spatial={"shown": draw(2, 4, 8, 8, seed=1)})
+    model.gates.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    seen: list[Tensor] = []
+    model(x, T, condition)
+    model.output_block.register_forward_hook(lambda _, __, out: 5 * out)
+    model(x, T, condition)
+    torch.testing.assert_close(seen[1], seen[0], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(

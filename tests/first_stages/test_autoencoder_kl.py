@@ -95,6 +95,14 @@ def test_without_groups_a_norm_divides_by_the_root_mean_square_of_a_position():
     torch.testing.assert_close(half.float(), norm(x), rtol=0.02, atol=0)
 
 
+def test_a_norm_of_positions_does_not_overflow_in_float16():
+    x = torch.full((1, 64, 1, 1), 3e4, dtype=torch.float16)
+    torch.testing.assert_close(
+        PositionNorm(64)(x).float(), torch.ones(1, 64, 1, 1), rtol=0.01, atol=0
+    )
+    assert PositionNorm(4)(torch.ones(1, 4, 1, 1, dtype=torch.float64)).dtype == torch.float64
+
+
 def test_samples_have_the_posterior_standard_deviation():
     autoencoder = small_autoencoder(scale_factor=2.0)
     images = noise_images(1, 3, 16, 16)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from latelier.contracts.bounds import Width
 from latelier.contracts.configs import OutputSpec, SpatialConfig
 from latelier.contracts.inputs import Box
-from latelier_conditioners.references.inputs import Pictures, References
+from latelier_conditioners.references.inputs import PICTURES, Pictures, References
 
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 
@@ -33,10 +33,10 @@ class CollageConfig(SpatialConfig):
 class Collage(References):
     """Pictures of the objects to draw, and their places.
 
-    They are in the order of their slots "#1", "#2" ... A sample of the data may show nothing.
+    They are in the order of their slots "#1", "#2" ...
     """
 
-    pictures: Pictures = Field(description=References.model_fields["pictures"].description)
+    pictures: Pictures = Field(description=PICTURES)  # samples of the data may show nothing
     boxes: tuple[Box, ...] | None = Field(
         default=None,
         description="place of each picture; without boxes the words of the prompt and the seed "

@@ -48,6 +48,12 @@ def _to_list(value: Any) -> Any:
 
 
 Pictures: TypeAlias = Annotated[tuple[Reference, ...], BeforeValidator(_to_list)]
+"""A list of references, or one alone."""
+
+PICTURES = (
+    "pictures of the objects to draw, as files, images or data URIs, or their names or numbers in "
+    "the database of the model"
+)
 
 
 class References(Frozen):
@@ -56,8 +62,4 @@ class References(Frozen):
     They are in the order of their slots "#1", "#2" ...
     """
 
-    pictures: Pictures = Field(
-        min_length=1,
-        description="pictures of the objects to draw, as files, images or data URIs, or their "
-        "names or numbers in the database of the model",
-    )
+    pictures: Pictures = Field(min_length=1, description=PICTURES)

@@ -91,7 +91,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         skip = self.input_block(self.concat_spatial(x, condition), ctx)  # (B, C_model, h, w)
         h = ctx.run_deep_branch(partial(self._run_transformer, skip, ctx))
         h = self.output_block(torch.cat([h, skip], dim=1), ctx)
-        features = self.out[:2](h)  # (B, C_model, h, w)
+        features = self.out[1](self.out[0](h))  # (B, C_model, h, w)
         out = self.out[2](features)  # (B, C_out, h, w)
         if self.config.copies:
             out = self._copy_into(out, features, x, condition)
@@ -102,7 +102,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         parts = (condition.spatial[name][:, : out.shape[1]] for name in self.config.copies)
         gates = self.gates(features).chunk(1 + len(self.config.copies), dim=1)
         for gate, source in zip(gates, (x, *parts), strict=True):
-            out = torch.addcmul(out, gate, source.to(out))
+            out = torch.addcmul(out, gate, source)  # in the wider type: x is not rounded
         return out
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:

@@ -60,7 +60,7 @@ class AutoencoderConfig(FirstStageConfig):
     num_groups: Width | None = Field(
         default=32,
         description="groups of every group norm; null: the channels of each position are "
-        "normalised by themselves, so latents do not depend on what is far away",
+        "normalised by themselves, so without attention latents depend on what is near alone",
     )
     scale_factor: PositiveFloat | tuple[PositiveFloat, ...] = Field(
         default=1.0,

@@ -30,8 +30,11 @@ class PositionNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, h, w)."""
-        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
-        scale = (norm.square() / x.shape[1] + _EPS).rsqrt().to(x.dtype)  # (B, 1, h, w)
+        # Its square can overflow in float16; a wider type for all of x takes memory.
+        wide = torch.float32 if x.dtype == torch.float16 else None
+        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=wide)  # (B, 1, h, w)
+        norm = norm.to(torch.promote_types(x.dtype, torch.float32))
+        scale = (norm.square() / x.shape[1] + _EPS).rsqrt().to(x.dtype)
         weight, bias = (each.to(x.dtype).view(-1, 1, 1) for each in (self.weight, self.bias))
         return torch.addcmul(bias, x * scale, weight)
 

@@ -1,6 +1,7 @@
 """Finished components that a training builds on."""
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
 from latelier.training.configs.components import InputSource
+
+_log = logging.getLogger(__name__)
 
 FIXED_FILE = "fixed.json"
 """Name of the file in a run's folder with the hashes of components that are not trained."""
@@ -51,7 +54,7 @@ def copy_weights(place: str, component: Component, source: Component, start_from
     """Copy the weights of a finished component into a new one of the same id.
 
     Their configurations may differ where the weights still fit. Weights that the new component has
-    beyond those stay as it was made.
+    beyond those stay as it was made. The log says what differs and what is new.
 
     Args:
         place: the field of the configuration that describes the new component.
@@ -62,7 +65,7 @@ def copy_weights(place: str, component: Component, source: Component, start_from
     Raises:
         InvalidConfigError: they have other ids, or a weight has no place in the new component.
     """
-    hint = f"leave '{place}' out to take it as it is"
+    hint = f"leave out what configures '{place}' to take it as it is"
     if source.id != component.id:
         raise InvalidConfigError(
             f"start_from: the {place} of '{start_from}' is '{source.id}', not '{component.id}'; "
@@ -78,6 +81,15 @@ def copy_weights(place: str, component: Component, source: Component, start_from
                 f"a weight '{name}' {tuple(weight.shape)}, and here it is {wanted}; {hint}"
             )
     component.module.load_state_dict(weights, strict=False)
+    before, after = source.config.model_dump_json(), component.config.model_dump_json()
+    if before != after:
+        old, new = json.loads(before), json.loads(after)
+        differing = [key for key in new if json.dumps(new[key]) != json.dumps(old.get(key))]
+        added = ", ".join(own.keys() - weights.keys()) or "none"
+        _log.warning(
+            f"start_from: the {place} of '{start_from}' has other values of "
+            f"{', '.join(differing)}; weights that begin anew: {added}"
+        )
 
 
 def collect_sources(

@@ -202,7 +202,7 @@ def test_a_drawing_is_shown_as_the_model_sees_it(open_form, turn, is_mirrored):
     uri = page.evaluate("document.querySelector('.drawing canvas').toDataURL()")
     shown = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))
     posed = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else picture
-    posed = posed.rotate(turn, Image.Resampling.BICUBIC, expand=True)  # as `collage` does
+    posed = posed.rotate(turn, Image.Resampling.BICUBIC, expand=True)
     expected = posed.crop(visible_box(posed))
     assert shown.size == pytest.approx(expected.size, abs=3)
     for color in ("red", "blue"):

@@ -65,6 +65,24 @@ def test_a_shift_of_a_part_of_a_pixel_is_a_shift():
     assert center(32.3) - center(32.0) == pytest.approx(0.3, abs=0.04)
 
 
+def test_a_picture_that_reaches_its_edges_is_not_cut_off():
+    whole = Cutout(Image.new("RGBa", (40, 40), (255, 0, 0, 255)))
+    shown = np.asarray(whole.draw((32.0, 32.0), 0.6, Pose(45), (64, 64)), float)[..., 3] / 255
+    assert shown.sum() == pytest.approx((0.6 * 40) ** 2, rel=0.01)
+    edge = shown[32, :32]  # a corner, which bicubic interpolation without a rim would cut off
+    assert edge[int(32 - 0.3 * 40 * 2**0.5) + 2] > 0.8
+
+
+@pytest.mark.parametrize("side", [1, 4, 8])
+def test_an_enlarged_picture_stays_in_its_box(side):
+    whole = Cutout(Image.new("RGBa", (side, side), (255, 0, 0, 255)))
+    alpha = np.asarray(whole.draw_in((16.0, 16.0, 48.0, 48.0), Pose(), (64, 64)))[..., 3]
+    assert alpha[18:46, 18:46].min() == 255
+    alpha = alpha.copy()
+    alpha[15:49, 15:49] = 0
+    assert not alpha.any()
+
+
 def test_a_picture_without_visible_pixels_has_no_box():
     with pytest.raises(ValueError, match="no visible pixels"):
         Cutout(Image.new("RGBa", (4, 4))).extent(Pose())

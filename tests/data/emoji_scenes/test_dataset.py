@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader
 
+from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.data.emoji_scenes import SceneConfig, vocabulary
 from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.places import WATER
@@ -79,6 +81,21 @@ def test_length_bounds_the_index() -> None:
 def test_bad_arguments_are_named(arguments: dict[str, int], field: str) -> None:
     with pytest.raises(ValueError, match=field):
         EmojiScenes(None, **arguments)
+
+
+def test_the_collage_of_a_lone_object_is_drawn_where_the_scene_has_it() -> None:
+    config = SceneConfig(size=128, slots=True, rotation=(-20, 20), mirror=True, scale=(0.4, 0.7))
+    data = EmojiScenes(config, length=12)
+    for index in range(12):
+        [thing], given = data.scene(index).objects, data[index]["collage"]
+        cutout = Cutout(Image.fromarray(given["pictures"][0]).convert("RGBa"))
+        extent = [128 * end for end in given["boxes"][0]]
+        pose = Pose(given["turns"][0], given["mirrored"][0])
+        shown = np.asarray(
+            cutout.draw_in((extent[0], extent[1], extent[2], extent[3]), pose, (128, 128))
+        )
+        expected = thing.artwork.draw(thing.placement, 128)
+        assert np.abs(shown.astype(int) - expected.astype(int)).max() <= 4
 
 
 def test_an_empty_scene_is_a_background_without_a_class() -> None:

@@ -102,7 +102,9 @@ def test_data_without_any_input_of_the_model_are_an_error(resolve):
 
 def test_another_denoiser_than_the_model_s_is_an_error(resolve):
     denoiser = {"id": "unet", "config": {**SMALL, "in_channels": 4, "out_channels": 4}}
-    with pytest.raises(InvalidConfigError, match="has no 'denoiser' of this configuration"):
+    with pytest.raises(
+        InvalidConfigError, match=r"the denoiser of .* does not fit the configuration"
+    ):
         resolve(denoiser=denoiser)
 
 

@@ -151,6 +151,18 @@ def test_a_run_can_start_from_a_trained_first_stage(complete, tmp_path):
     assert train_first_stage(config).finished
 
 
+def test_a_kept_encoder_cannot_be_configured_otherwise(complete, tmp_path):
+    folder = complete.out / "result"
+    source = load_component(folder, "first_stage", default_atelier())
+    choice = {"id": source.id, "config": {**source.config.model_dump(), "num_groups": None}}
+    changes = {"start_from": str(folder), "first_stage": choice}
+    changed = make_autoencoder(training(tmp_path, **changes), default_atelier())
+    assert changed.config.num_groups is None
+    config = training(tmp_path, **changes, decoder_only={"start": 0})
+    with pytest.raises(InvalidConfigError, match=r"keeps the latents of .* leave first_stage out"):
+        make_autoencoder(config, default_atelier())
+
+
 def test_a_run_can_start_from_the_first_stage_of_a_model(tmp_path):
     config = training(
         tmp_path, first_stage=None, start_from="emoji-scenes", data={"config": {"size": 64}}

@@ -15,6 +15,9 @@ _SHRINK = 0.75
 """Ratio of the sides of a smaller copy to the next larger one: resampling shrinks a copy by at most
 4/3, so that its fine lines do not alias."""
 
+_ENLARGE = 1.5
+"""Scale above which a copy is larger than the picture, so that its edges stay inside its box."""
+
 _RIM = 3
 """Transparent pixels around a copy, without which the bicubic kernel would cut off its edge."""
 
@@ -74,7 +77,7 @@ class Cutout:
 
         Args:
             center: x and y of the centre of `box`, in pixels.
-            scale: side of one of its pixels.
+            scale: side of one of its pixels, above 0.
             pose: how it lies.
             size: width and height in pixels.
         """
@@ -124,25 +127,32 @@ class Cutout:
 
         Beside it: width and height in it of one pixel of the picture.
         """
-        (width, height), level = self.picture.size, 0
-        needed = max(width, height) * scale * 0.999
-        while int(max(width, height) * _SHRINK ** (level + 1)) >= max(needed, 1):
-            level += 1
-        if level not in self._copies:
-            self._copies[level] = self._shrink(level)
-        copy = self._copies[level]
+        ratio, (width, height) = self._choose_ratio(scale), self.picture.size
+        if ratio not in self._copies:
+            self._copies[ratio] = self._resize(ratio)
+        copy = self._copies[ratio]
         return copy, ((copy.width - 2 * _RIM) / width, (copy.height - 2 * _RIM) / height)
 
-    def _shrink(self, level: int) -> Image.Image:
-        """Return a copy whose sides are `_SHRINK` to the power of `level`, inside a rim."""
-        width, height = (max(1, int(side * _SHRINK**level)) for side in self.picture.size)
+    def _choose_ratio(self, scale: float) -> float:
+        """Return the ratio of the sides of the copy for a scale to those of the picture."""
+        if scale > _ENLARGE:
+            return math.ceil(scale)
+        longest, ratio = max(self.picture.size), 1.0
+        while int(longest * ratio * _SHRINK) >= max(longest * scale * 0.999, 1):
+            ratio *= _SHRINK
+        return ratio
+
+    def _resize(self, ratio: float) -> Image.Image:
+        """Return a copy whose sides are those of the picture times `ratio`, inside a rim."""
+        width, height = (max(1, int(side * ratio)) for side in self.picture.size)
         copy = self.picture
-        if level:
-            copy = copy.resize((width, height), Image.Resampling.HAMMING)
+        if ratio != 1:
+            method = Image.Resampling.HAMMING if ratio < 1 else Image.Resampling.BICUBIC
+            copy = copy.resize((width, height), method)
         rimmed = Image.new("RGBa", (width + 2 * _RIM, height + 2 * _RIM))
         rimmed.paste(copy, (_RIM, _RIM))
         return rimmed
 
     @cached_property
-    def _copies(self) -> dict[int, Image.Image]:
+    def _copies(self) -> dict[float, Image.Image]:
         return {}

@@ -83,7 +83,7 @@ class Artwork:
     def placed_box(self, placement: Placement) -> tuple[float, float, float, float]:
         """Return the exact box of its visible part in an image, x0, y0, x1, y1 in 0..1.
 
-        `Cutout.draw_in` with this box draws what `draw` does.
+        `Cutout.draw_in` with this box draws what `draw` does, unless the image cuts it off.
         """
         scale = self._scale(placement)
         centers = (placement.x, placement.y) * 2

@@ -60,7 +60,9 @@ class ResidualStep:
 
 @dataclass(frozen=True, eq=False)
 class PlainStep:
-    """A layer without norm. It maps (B, C, h, w) to (B, C', scale * h, scale * w).
+    """A layer without statistics of the whole map.
+
+    It maps (B, C, h, w) to (B, C', scale * h, scale * w).
 
     Attributes:
         layer: the layer.

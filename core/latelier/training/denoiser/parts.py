@@ -57,8 +57,8 @@ def resolve_parts(
         UnknownNameError: a component is not registered, or the first stage or model not found.
         CompatibilityError: the components do not fit together.
         ModelFileError: the first stage or model cannot be read.
-        InvalidConfigError: a part of the configuration is invalid, the model to start from has
-            another configuration, or the data lack an input.
+        InvalidConfigError: a part of the configuration is invalid, the weights of the model to
+            start from do not fit, or the data lack an input.
     """
     start = None
     if config.start_from is not None:

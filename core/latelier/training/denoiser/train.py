@@ -23,7 +23,7 @@ def train_denoiser(
         CompatibilityError: the components do not fit together.
         ModelFileError: the first stage or model cannot be read.
         InvalidConfigError: a part of the configuration is invalid, `out` and `resume` disagree, or
-            the model to start from has another configuration.
+            the weights of the model to start from do not fit.
     """
     atelier = atelier or default_atelier()
     return run_training(plan_denoiser(config, atelier), resume, atelier)

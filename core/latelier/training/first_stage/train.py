@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latelier.checkpoints.component import Component, new_component
+from latelier.contracts.errors import InvalidConfigError
 from latelier.first_stages.autoencoder_kl import AutoencoderKL
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
@@ -85,7 +86,8 @@ def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:
     """Return a new first stage, with the weights of `start_from` if there is one.
 
     Raises:
-        InvalidConfigError: the weights of `start_from` do not fit `first_stage`.
+        InvalidConfigError: the weights of `start_from` do not fit `first_stage`, or the latents
+            should stay as they are and would not.
         LatelierError: see `train_first_stage`.
     """
     choice = config.first_stage
@@ -100,6 +102,11 @@ def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:
         component = new_component("first_stage", source.id, source.config, atelier)
     else:
         component = new_component("first_stage", choice.id, choice.config, atelier)
+    if config.keeps_latents and component.config != source.config:
+        raise InvalidConfigError(
+            f"decoder_only from step 0 on keeps the latents of '{config.start_from}', and "
+            "first_stage is configured otherwise; leave first_stage out"
+        )
     copy_weights("first_stage", component, source, config.start_from)
     return component
 

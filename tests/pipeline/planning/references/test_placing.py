@@ -2,10 +2,11 @@ import logging
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import latelier
 from latelier.contracts.errors import InvalidInputError
+from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.data.emoji_scenes.database import emoji_database
 from latelier.pipeline.replay.replay import replay
 
@@ -54,6 +55,18 @@ def test_a_replay_places_them_again(saved, tmp_path):
     [_, picture] = saved.generate(prompt="a cat and a dog in a meadow", n=2, seed=4)
     picture.save(tmp_path / "picture.png")
     assert replay(tmp_path / "picture.png").verdict == "identical"
+
+
+@pytest.mark.parametrize("given", [{}, {"turns": [40]}, {"turns": [40], "mirrored": [True]}])
+def test_a_box_has_the_aspect_of_what_is_seen_of_a_turned_drawing(pipe, given):
+    drawing = Image.new("RGBA", (60, 40))
+    ImageDraw.Draw(drawing).polygon([(0, 0), (60, 0), (0, 40)], fill="red")
+    [picture] = pipe.generate(prompt="a #1", reference={"pictures": [drawing], **given}, seed=4)
+    [drew] = picture.provenance["drew"]
+    x0, y0, x1, y1 = drew["box"]
+    pose = Pose(drew["turn"], drew["mirrored"])
+    left, top, right, bottom = Cutout(drawing.convert("RGBa")).extent(pose)
+    assert (x1 - x0) / (y1 - y0) == pytest.approx((right - left) / (bottom - top))
 
 
 def test_a_list_without_references_is_none(pipe):

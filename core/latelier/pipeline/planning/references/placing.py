@@ -58,8 +58,10 @@ def place_references(
         warnings = (*lookup.warnings, warning)
         return replace(lookup, rows={**lookup.rows, name: kept}, warnings=warnings)
     repeats = len(seeds) // len(rows)
+    texts = [_text_of(parts, lookup.rows, k) for k in range(len(rows))]
+    cutouts = [() if _is_placed(each) else _cut_out(each.pictures) for each in rows]
     placed = [
-        _place(rows[k // repeats], _text_of(parts, lookup.rows, k // repeats), size, seed, region)
+        _place(rows[k // repeats], cutouts[k // repeats], texts[k // repeats], size, seed, region)
         for (k, seed), region in zip(enumerate(seeds), _list_regions(init, len(seeds)), strict=True)
     ]
     drawn = tuple(add_poses(lookup.drawn[k // repeats], each) for k, each in enumerate(placed))
@@ -71,15 +73,26 @@ def _is_placed(value: Any) -> bool:
     return value is None or value.boxes is not None
 
 
-def _place(value: Any, text: str, size: tuple[int, int], seed: int, region: Box) -> Any:
+def _cut_out(pictures: Sequence[Image]) -> list[Cutout]:
+    return [Cutout(each.convert("RGBa")) for each in pictures]
+
+
+def _place(
+    value: Any,
+    cutouts: Sequence[Cutout],
+    text: str,
+    size: tuple[int, int],
+    seed: int,
+    region: Box,
+) -> Any:
     """Return an input of references with boxes, and turned and mirrored as the text says."""
     if _is_placed(value):
         return value
-    wishes, rng, count = read_wishes(text), np.random.default_rng(seed), len(value.pictures)
+    wishes, rng, count = read_wishes(text), np.random.default_rng(seed), len(cutouts)
     turns = value.turns or choose_turns(count, wishes, rng)
     mirrored = value.mirrored or tuple(k in wishes.mirrored for k in range(count))
     poses = map(Pose, turns, mirrored)
-    aspects = [_aspect(*each) for each in zip(value.pictures, poses, strict=True)]
+    aspects = [_aspect(*each) for each in zip(cutouts, poses, strict=True)]
     boxes = arrange(aspects, wishes, size, rng, region)
     return value.model_copy(update={"boxes": boxes, "turns": turns, "mirrored": mirrored})
 
@@ -120,7 +133,7 @@ def _region_of(mask: Image) -> Box:
     return Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
 
 
-def _aspect(picture: Image, pose: Pose) -> float:
+def _aspect(cutout: Cutout, pose: Pose) -> float:
     """Return width / height of what a picture shows as it is posed."""
-    left, top, right, bottom = Cutout(picture.convert("RGBa")).extent(pose)
+    left, top, right, bottom = cutout.extent(pose)
     return (right - left) / (bottom - top)

@@ -52,6 +52,7 @@ def test_several_objects_do_not_overlap(count):
     for seed in SEEDS:
         boxes = draw(aspects=(1.0,) * count, seed=seed)
         assert all(overlap(a, b) == 0 for a, b in combinations(boxes, 2))
+        assert all(0.33 <= side(each) <= 0.56 for each in boxes)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,9 @@ def test_all_objects_are_in_the_region():
 
 
 @pytest.mark.parametrize("aspect", [0.3, 1.0, 2.5])
-@pytest.mark.parametrize(("words", "low", "high"), [("", 0.75, 0.95), ("small ", 0.4, 0.55)])
+@pytest.mark.parametrize(
+    ("words", "low", "high"), [("", 0.75, 0.95), ("small ", 0.4, 0.55), ("large ", 0.9, 1)]
+)
 def test_a_lone_object_fills_a_part_of_the_picture(aspect, words, low, high):
     region = Box(x0=0.2, y0=0.1, x1=0.5, y1=0.9)
     for seed in SEEDS:
