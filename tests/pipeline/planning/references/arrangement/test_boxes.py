@@ -78,6 +78,20 @@ def test_an_object_in_front_is_smaller_and_over_the_other_one():
         assert side(front) < side(back)
 
 
+@pytest.mark.parametrize("words", ["in front of", "behind", "overlapping"])
+def test_no_object_hides_another_one(words):
+    for seed in SEEDS:
+        a, b = draw(f"#1 {words} #2", (1.0, 0.8), seed=seed)
+        depths = [
+            (min(getattr(a, f"{axis}1"), getattr(b, f"{axis}1"))
+            - max(getattr(a, f"{axis}0"), getattr(b, f"{axis}0")))
+            / min(getattr(each, f"{axis}1") - getattr(each, f"{axis}0") for each in (a, b))
+            for axis in "xy"
+        ]  # fmt: skip
+        assert min(depths) <= 0.61
+        assert max(depths) > 0.1
+
+
 def test_places_and_sizes_are_met():
     for seed in SEEDS:
         a, b = draw("a small #1 in the top left corner and a huge #2", (1.0, 1.0), seed=seed)

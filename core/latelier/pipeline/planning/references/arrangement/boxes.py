@@ -45,6 +45,9 @@ _BEFORE, _AFTER = 0.38, 0.62
 _PLAIN = 0.1
 """How far boxes overlap, along both axes or beside each other, so that a relation is plain."""
 
+_HIDDEN = 0.6
+"""Largest overlap along one of the axes, 1 for the smaller object, so that both can be told."""
+
 _APART = 0.02
 
 _DIRECTIONS: Mapping[Relation, tuple[int, int]] = {
@@ -185,7 +188,9 @@ def _misses(drawn: _Arrangements, a: int, relation: Relation | None, b: int) -> 
     offsets = drawn.centres[:, a] - drawn.centres[:, b]  # (M, 2)
     gaps = np.abs(offsets) - drawn.halves[:, a] - drawn.halves[:, b]
     if relation in ("overlapping", "in front of", "behind"):
-        return np.where((gaps < -_PLAIN).all(axis=1), 0.0, 1.0)
+        most = _HIDDEN * 2 * np.minimum(drawn.halves[:, a], drawn.halves[:, b])
+        are_both_seen = (gaps > -most).any(axis=1)
+        return np.where((gaps < -_PLAIN).all(axis=1) & are_both_seen, 0.0, 1.0)
     faults = np.maximum(_APART - gaps.max(axis=1), 0) * 4  # the less they overlap, the better
     if relation is not None:
         axis, sign = _DIRECTIONS[relation]
