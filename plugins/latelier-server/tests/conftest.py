@@ -111,7 +111,7 @@ class Process:
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
-        for _ in range(300):
+        for _ in range(1200):  # two minutes, for machines with other work
             if self.process.poll() is not None:
                 raise AssertionError(self.process.stderr.read())
             try:
