@@ -59,7 +59,7 @@ def place_references(
         return replace(lookup, rows={**lookup.rows, name: kept}, warnings=warnings)
     repeats = len(seeds) // len(rows)
     texts = [_text_of(parts, lookup.rows, k) for k in range(len(rows))]
-    cutouts = [() if _is_placed(each) else _cut_out(each.pictures) for each in rows]
+    cutouts = [_cut_out(each) for each in rows]
     placed = [
         _place(rows[k // repeats], cutouts[k // repeats], texts[k // repeats], size, seed, region)
         for (k, seed), region in zip(enumerate(seeds), _list_regions(init, len(seeds)), strict=True)
@@ -73,8 +73,9 @@ def _is_placed(value: Any) -> bool:
     return value is None or value.boxes is not None
 
 
-def _cut_out(pictures: Sequence[Image]) -> list[Cutout]:
-    return [Cutout(each.convert("RGBa")) for each in pictures]
+def _cut_out(value: Any) -> list[Cutout]:
+    """Return the pictures that lack a box as cutouts."""
+    return [] if _is_placed(value) else [Cutout(each.convert("RGBa")) for each in value.pictures]
 
 
 def _place(
