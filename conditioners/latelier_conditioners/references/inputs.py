@@ -50,7 +50,7 @@ def _to_list(value: Any) -> Any:
 Pictures: TypeAlias = Annotated[tuple[Reference, ...], BeforeValidator(_to_list)]
 """A list of references, or one alone."""
 
-PICTURES = (
+PICTURES_HELP = (
     "pictures of the objects to draw, as files, images or data URIs, or their names or numbers in "
     "the database of the model"
 )
@@ -62,4 +62,4 @@ class References(Frozen):
     They are in the order of their slots "#1", "#2" ...
     """
 
-    pictures: Pictures = Field(min_length=1, description=PICTURES)
+    pictures: Pictures = Field(min_length=1, description=PICTURES_HELP)

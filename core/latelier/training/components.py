@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from latelier.checkpoints.component import Component, load_component
 from latelier.checkpoints.manifests import COMPONENT_FILE, TrainedOn
 from latelier.contracts.errors import InvalidConfigError, ModelFileError, UnknownNameError
@@ -81,15 +83,23 @@ def copy_weights(place: str, component: Component, source: Component, start_from
                 f"a weight '{name}' {tuple(weight.shape)}, and here it is {wanted}; {hint}"
             )
     component.module.load_state_dict(weights, strict=False)
-    before, after = source.config.model_dump_json(), component.config.model_dump_json()
-    if before != after:
-        old, new = json.loads(before), json.loads(after)
-        differing = [key for key in new if json.dumps(new[key]) != json.dumps(old.get(key))]
-        added = ", ".join(own.keys() - weights.keys()) or "none"
+    differing = _list_differences(source.config, component.config)
+    if differing:
+        added = ", ".join(name for name in own if name not in weights) or "none"
         _log.warning(
             f"start_from: the {place} of '{start_from}' has other values of "
             f"{', '.join(differing)}; weights that begin anew: {added}"
         )
+
+
+def _list_differences(old: BaseModel, new: BaseModel) -> list[str]:
+    """Return the fields whose values differ, also in the order of their keys."""
+    values = old.model_dump(mode="json")
+    return [
+        name
+        for name, value in new.model_dump(mode="json").items()
+        if json.dumps(value) != json.dumps(values[name])
+    ]
 
 
 def collect_sources(

@@ -49,7 +49,9 @@ def test_mirroring_happens_half_of_the_time() -> None:
 
 
 def box(artwork: Artwork, placement: Placement) -> Box:
-    half_width, half_height = (half * placement.scale for half in artwork.extent(placement.angle))
+    half_width, half_height = (
+        half * placement.scale for half in artwork.half_extent(placement.angle)
+    )
     x, y = placement.x, placement.y
     return x - half_width, y - half_height, x + half_width, y + half_height
 

@@ -70,7 +70,7 @@ class Artwork:
         """Return the drawing alone and upright, (`TILE`, `TILE`, 4) with straight alpha."""
         return np.asarray(self.tile.convert("RGBA"))
 
-    def extent(self, angle: float) -> tuple[float, float]:
+    def half_extent(self, angle: float) -> tuple[float, float]:
         """Return half the width and half the height of the turned artwork at scale 1."""
         left, top, right, bottom = self.box
         return half_extent((right - left, bottom - top), angle)

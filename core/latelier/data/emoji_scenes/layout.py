@@ -122,14 +122,16 @@ def _scatter(
     x, y = (
         _clamp_center(half + float(share) * (1 - 2 * half), half)
         for half, share in zip(
-            (half * size for half in artwork.extent(angle)), rng.random(2), strict=True
+            (half * size for half in artwork.half_extent(angle)), rng.random(2), strict=True
         )
     )
     return Placement(x, y, size, angle, mirrored)
 
 
 def _bounds(artwork: Artwork, placement: Placement) -> Box:
-    half_width, half_height = (half * placement.scale for half in artwork.extent(placement.angle))
+    half_width, half_height = (
+        half * placement.scale for half in artwork.half_extent(placement.angle)
+    )
     x, y = placement.x, placement.y
     return x - half_width, y - half_height, x + half_width, y + half_height
 
@@ -151,7 +153,7 @@ def _place(
     """Return a placement near the centre of a cell, wholly inside the image if it fits."""
     size = float(rng.uniform(*config.scale)) * cell[2]
     angle = float(rng.uniform(*config.rotation))
-    half_width, half_height = (half * size for half in artwork.extent(angle))
+    half_width, half_height = (half * size for half in artwork.half_extent(angle))
     jitter = rng.uniform(-0.04, 0.04, size=2)
     mirrored = bool(rng.random() < 0.5) and config.mirror
     x = _clamp_center(cell[0] + jitter[0], half_width)

@@ -98,10 +98,8 @@ def make_autoencoder(config: FirstStageTraining, atelier: Atelier) -> Component:
             _lower_logvar(component.module)
         return component
     source = load_first_stage("start_from", config.start_from, atelier)
-    if choice is None:
-        component = new_component("first_stage", source.id, source.config, atelier)
-    else:
-        component = new_component("first_stage", choice.id, choice.config, atelier)
+    chosen = choice or source
+    component = new_component("first_stage", chosen.id, chosen.config, atelier)
     if config.keeps_latents and component.config != source.config:
         raise InvalidConfigError(
             f"decoder_only from step 0 on keeps the latents of '{config.start_from}', and "
