@@ -95,8 +95,11 @@ def test_gates_depend_on_normalised_features(small_uvit: Any) -> None:
     torch.nn.init.zeros_(model.gates.bias)
     x, condition = draw(2, 4, 8, 8), Condition(spatial={"shown": draw(2, 4, 8, 8, seed=1)})
     model.gates.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    model.out[1].register_forward_hook(lambda _, __, out: features.append(out))
     seen: list[Tensor] = []
+    features: list[Tensor] = []
     model(x, T, condition)
+    torch.testing.assert_close(seen[0], features[0])
     model.output_block.register_forward_hook(lambda _, __, out: 5 * out)
     model(x, T, condition)
     torch.testing.assert_close(seen[1], seen[0], rtol=1e-3, atol=1e-3)

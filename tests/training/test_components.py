@@ -41,7 +41,7 @@ def test_weights_are_copied_into_another_configuration_where_they_fit(tiny):
         assert torch.equal(copied[name], weight)
 
 
-def test_weights_beyond_those_of_the_source_stay_as_they_were_made():
+def test_weights_beyond_those_of_the_source_stay_as_they_were_made(caplog):
     config = {
         "in_channels": 4,
         "out_channels": 4,
@@ -56,6 +56,10 @@ def test_weights_beyond_those_of_the_source_stay_as_they_were_made():
     source, component = make(config), make({**config, "copies": ["shown"]})
     copy_weights("denoiser", component, source, "mine")
     assert not component.module.gates.weight.any()
+    assert caplog.messages == [
+        "start_from: the denoiser of 'mine' has other values of copies; weights that begin anew: "
+        "gates.weight, gates.bias"
+    ]
     assert torch.equal(component.module.to_tokens.weight, source.module.to_tokens.weight)
     with pytest.raises(
         InvalidConfigError, match=r"a weight 'gates\.weight' .*, and here it is none"
