@@ -30,12 +30,24 @@ def test_stray_pixels_are_no_areas():
     assert list_areas(paint((1, (0, 3), (0, 3))), GROUPS) == []
 
 
-@pytest.mark.parametrize("side", [32, 64, 100, 1000])
-def test_areas_of_maps_of_any_size_have_the_same_places(side):
-    labels = paint((1, (side // 4, side // 2), (side // 2, side)), side=side)
+@pytest.mark.parametrize("side", [32, 64, 100, 128, 1001])
+def test_boxes_and_shapes_of_areas_are_exact_in_maps_of_any_size(side):
+    top, bottom, left = side // 4 + 1, side // 2 - 1, side // 2 + 1
+    labels = paint((1, (top, bottom), (left, side)), side=side)
     [area] = list_areas(labels, GROUPS)
-    for name, value in {"x0": 0.5, "y0": 0.25, "x1": 1.0, "y1": 0.5}.items():
-        assert getattr(area.box, name) == pytest.approx(value, abs=0.02)
+    assert area.box == Box(x0=left / side, y0=top / side, x1=1, y1=bottom / side)
+    assert area.shape.shape == (bottom - top, side - left)
+    assert area.shape.all()
+
+
+def test_an_area_has_its_own_pixels_alone():
+    ring, inner, far = (slice(8, 40), slice(8, 40)), (slice(20, 30), slice(20, 30)), slice(60, 88)
+    labels = np.zeros((128, 128), dtype=np.uint8)
+    labels[ring], labels[inner], labels[far, far] = 1, 2, 1
+    first, second, third = list_areas(labels, GROUPS)
+    assert [area.group for area in (first, second, third)] == ["food", "food", "birds"]
+    assert np.array_equal(first.shape, labels[ring] == 1)
+    assert (second.shape.shape, third.shape.shape) == ((28, 28), (10, 10))
 
 
 def test_a_shape_that_winds_is_one_area():

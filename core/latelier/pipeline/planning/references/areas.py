@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from kornia.contrib import connected_components
 from numpy.typing import NDArray
+from torch.nn.functional import max_pool2d
 
 from latelier.contracts.inputs import Box
 
@@ -44,23 +45,46 @@ def list_areas(labels: NDArray[Any], groups: Mapping[int, str]) -> list[Area]:
     """
     step = -(-max(labels.shape) // _SIDE)
     small = labels[step // 2 :: step, step // 2 :: step]
-    found = [area for label, group in groups.items() for area in _divide(small == label, group)]
+    found = [
+        _cut_out(labels == label, part, step, group)
+        for label, group in groups.items()
+        for part in _divide(small == label)
+    ]
     return sorted(found, key=lambda area: -int(area.shape.sum()))
 
 
-def _divide(bits: Bits, group: str) -> Iterator[Area]:
-    """Yield the connected parts of a map that are large enough."""
+def _divide(bits: Bits) -> Iterator[Bits]:
+    """Yield the connected parts of a small map that are large enough."""
     if not bits.any():
         return
     grown = torch.from_numpy(bits).float()[None, None]
     # a number spreads by a pixel in each iteration; hardly a shape winds for longer than this
     numbers = connected_components(grown, num_iterations=bits.size // 4)[0, 0].numpy()
-    height, width = bits.shape
     for number in np.unique(numbers[bits]):
         part = numbers == number
-        if part.mean() < _LEAST:
-            continue
-        rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
-        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-        box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
-        yield Area(group, box, part[top:bottom, left:right])
+        if part.mean() >= _LEAST:
+            yield part
+
+
+def _cut_out(bits: Bits, part: Bits, step: int, group: str) -> Area:
+    """Return the area of a map (H, W) that is a part of the small map, to the pixel.
+
+    Args:
+        bits: (H, W), where the map has the label.
+        part: (h, w), the part in the small map, each of whose pixels is the middle of a cell.
+        step: side of a cell.
+        group: of the label.
+    """
+    # cells at the edge have their middle outside: those around the part belong to it too
+    near = max_pool2d(torch.from_numpy(part).float()[None], 3, stride=1, padding=1)[0].numpy() > 0
+    rows, columns = (
+        np.minimum(np.arange(side) // step, count - 1)
+        for side, count in zip(bits.shape, part.shape, strict=True)
+    )
+    exact = bits & near[np.ix_(rows, columns)]
+    height, width = bits.shape
+    shown_rows, shown_columns = (np.flatnonzero(exact.any(axis=axis)) for axis in (1, 0))
+    top, bottom = int(shown_rows[0]), int(shown_rows[-1]) + 1
+    left, right = int(shown_columns[0]), int(shown_columns[-1]) + 1
+    box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
+    return Area(group, box, exact[top:bottom, left:right])

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from latelier.contracts.databases import Database
+from latelier.contracts.images.cutout import Pose
 from latelier.pipeline.planning.references.areas import Area, list_areas
-from latelier.pipeline.planning.references.shapes import Pose, find_entry, find_pose
+from latelier.pipeline.planning.references.shapes import find_entry, find_pose
 from latelier.pipeline.planning.references.slots import Slots, Source
 
 
@@ -41,12 +42,12 @@ def fill_areas(
         area = _choose(free, shown, database)
         free.remove(area)
         picture = database.picture(shown) if isinstance(shown, int) else shown
-        poses.append((area, find_pose(area, picture)))
+        poses.append((area, find_pose(area, picture).pose))
     for area in free[: most - len(slots)]:
         entries = [k for k, entry in enumerate(database.entries) if entry.group == area.group]
-        entry, pose = find_entry(area, database, entries)
+        entry, likeness = find_entry(area, database, entries)
         slots.append(entry)
-        poses.append((area, pose))
+        poses.append((area, likeness.pose))
     return {
         "boxes": [area.box for area, _ in poses],
         "turns": [pose.turn for _, pose in poses],

@@ -3,37 +3,46 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from PIL import Image
 
 from latelier.contracts.databases import Database
-from latelier.contracts.images.references import visible_box
+from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.pipeline.planning.references.areas import Area, Bits
 
-_SIDE = 24
-"""Side of outlines, in pixels, at which they are compared."""
+_POSES = tuple(
+    Pose(turn, mirrored)
+    for mirrored, turn in product((False, True), (0.0, -10.0, 10.0, -20.0, 20.0))
+)
+"""Poses in which the outlines of all pictures are known."""
 
-_DRAWN_SIDE = 4 * _SIDE
-_TURNS = (0.0, -10.0, 10.0, -20.0, 20.0)
+_OFFSETS = (0.0, -2.5, 2.5, -5.0, 5.0, -7.5, 7.5)
+"""Turns between those of the poses, in degrees, that are tried of the most alike pictures."""
+
+_TRIED = 8
+_SQUARE = 24
+"""Side of outlines, in pixels, at which all pictures are compared."""
+
+_SIDE = 64
+"""Longest side, in pixels, at which the most alike are compared."""
+
 _CACHED = 4096
 _OPAQUE = 127
 
 
 @dataclass(frozen=True)
-class Pose:
+class Likeness:
     """How a picture fits an area.
 
     Attributes:
-        turn: degrees, counter-clockwise.
-        mirrored: whether it is mirrored left to right.
-        likeness: 0..1, share of the overlap in the union of both outlines, scaled to the same box,
-            times the ratio of their aspects.
+        pose: in which it fits best.
+        share: 0..1, of the overlap in the union of both outlines.
     """
 
-    turn: float
-    mirrored: bool
-    likeness: float
+    pose: Pose
+    share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,36 +58,56 @@ class _Outlines:
     aspects: np.ndarray
 
 
-def find_pose(area: Area, picture: Image.Image) -> Pose:
-    """Return the pose of a picture, RGBA, that resembles an area most."""
-    return _compare(_outline_area(area), _outline(picture))
+def find_pose(area: Area, picture: Image.Image) -> Likeness:
+    """Return how a picture, RGBA, resembles an area most."""
+    cutout = Cutout(picture.convert("RGBa"))
+    return _refine(area, cutout, _compare(_outline_area(area), _outline(cutout)))
 
 
-def find_entry(area: Area, database: Database, entries: Iterable[int]) -> tuple[int, Pose]:
+def find_entry(area: Area, database: Database, entries: Iterable[int]) -> tuple[int, Likeness]:
     """Return which of several entries of a database resembles an area most, and how."""
     outline, read = _outline_area(area), database.picture
-    poses = {number: _compare(outline, _outline_entry(read, number)) for number in entries}
-    best = max(poses, key=lambda number: poses[number].likeness)
-    return best, poses[best]
+    found = {number: _compare(outline, _outline_entry(read, number)) for number in entries}
+    tried = sorted(found, key=lambda number: -found[number].share)[:_TRIED]
+    refined = {
+        number: _refine(area, Cutout(read(number).convert("RGBa")), found[number])
+        for number in tried
+    }
+    best = max(refined, key=lambda number: refined[number].share)
+    return best, refined[best]
+
+
+def _refine(area: Area, cutout: Cutout, near: Likeness) -> Likeness:
+    """Return how a cutout resembles an area most that is turned a little more or less.
+
+    It is drawn as it will be: as large as fits into the box of the area.
+    """
+    mask = Image.fromarray(area.shape.astype(np.uint8) * 255)
+    scale = _SIDE / max(mask.size)
+    size = (max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
+    wanted = _to_bits(mask.resize(size, Image.Resampling.BOX))
+    poses = [Pose(near.pose.turn + offset, near.pose.mirrored) for offset in _OFFSETS]
+    drawn = [_to_bits(cutout.draw_in((0, 0, *size), pose, size).getchannel(3)) for pose in poses]
+    shares = [_overlap(bits[None], wanted[None])[0] for bits in drawn]
+    best = int(np.argmax(shares))
+    return Likeness(poses[best], float(shares[best]))
 
 
 @lru_cache(_CACHED)
 def _outline_entry(read: Callable[[int], Image.Image], number: int) -> _Outlines:
-    return _outline(read(number))
+    return _outline(Cutout(read(number).convert("RGBa")))
 
 
-def _outline(picture: Image.Image) -> _Outlines:
-    """Return the outlines of a picture in all poses."""
-    alpha = picture.getchannel("A")
-    alpha.thumbnail((_DRAWN_SIDE, _DRAWN_SIDE))
+def _outline(cutout: Cutout) -> _Outlines:
+    """Return the outlines of a cutout in all poses."""
     bits, aspects = [], []
-    for mirrored in (False, True):
-        for turn in _TURNS:
-            posed = alpha.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else alpha
-            posed = posed.rotate(turn, Image.Resampling.BILINEAR, expand=True)
-            shown = posed.crop(visible_box(Image.merge("RGBA", [posed] * 4)))
-            bits.append(_to_square(shown))
-            aspects.append(shown.width / shown.height)
+    for pose in _POSES:
+        left, top, right, bottom = cutout.extent(pose)
+        scale = 2 * _SQUARE / max(right - left, bottom - top)
+        size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+        drawn = cutout.draw_in((0, 0, *size), pose, size)
+        bits.append(_to_square(drawn.getchannel(3)))
+        aspects.append((right - left) / (bottom - top))
     return _Outlines(np.stack(bits), np.array(aspects))
 
 
@@ -88,18 +117,27 @@ def _outline_area(area: Area) -> _Outlines:
     return _Outlines(bits[None], np.array([width / height]))
 
 
-def _compare(area: _Outlines, outlines: _Outlines) -> Pose:
-    union = (outlines.bits | area.bits).sum(axis=1)
-    # thin or translucent outlines have no bits at this size
-    common = (outlines.bits & area.bits).sum(axis=1) / np.maximum(union, 1)
+def _compare(area: _Outlines, outlines: _Outlines) -> Likeness:
+    """Return the pose of the outlines that resembles an area most.
+
+    The share is that of outlines scaled to the same box, times the ratio of their aspects.
+    """
     ratios = outlines.aspects / area.aspects
-    likeness = common * np.minimum(ratios, 1 / ratios)
-    best = int(likeness.argmax())
-    turn = _TURNS[best % len(_TURNS)]
-    return Pose(turn, best >= len(_TURNS), float(likeness[best]))
+    shares = _overlap(outlines.bits, area.bits) * np.minimum(ratios, 1 / ratios)
+    best = int(shares.argmax())
+    return Likeness(_POSES[best], float(shares[best]))
+
+
+def _overlap(some: Bits, others: Bits) -> np.ndarray:
+    """Return the share of the common pixels in those of either, of each row."""
+    # thin or translucent outlines have no bits at this size
+    return (some & others).sum(axis=1) / np.maximum((some | others).sum(axis=1), 1)
 
 
 def _to_square(mask: Image.Image) -> Bits:
     """Return a mask, scaled to a square, as one row of bits."""
-    small = mask.resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    return (np.asarray(small) > _OPAQUE).ravel()
+    return _to_bits(mask.resize((_SQUARE, _SQUARE), Image.Resampling.BOX))
+
+
+def _to_bits(mask: Image.Image) -> Bits:
+    return (np.asarray(mask) > _OPAQUE).ravel()
