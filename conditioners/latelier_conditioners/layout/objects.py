@@ -13,6 +13,8 @@ from latelier_conditioners.layout.inputs import Attribute, Layout, LayoutObject,
 WindowBox = tuple[float, float, float, float]
 """x0, y0, x1, y1 in 0..1 of the whole."""
 
+WHOLE: WindowBox = (0.0, 0.0, 1.0, 1.0)
+
 Config = TypeVar("Config", bound=ObjectsConfig, default=ObjectsConfig, covariant=True)
 
 
@@ -35,23 +37,22 @@ class ObjectsConditioner(Conditioner[Config]):
         shuffled = tuple(objects[k] for k in rng.permutation(len(objects)))
         return value.model_copy(update={"objects": shuffled})
 
-    def _visible_objects(
-        self, layout: Layout, crop: WindowBox, attributes: frozenset[Attribute] = frozenset()
+    def _known_objects(
+        self, layout: Layout, attributes: frozenset[Attribute] = frozenset()
     ) -> list[tuple[int, LayoutObject]]:
-        """Return the objects that overlap the crop, each after the number of its class.
+        """Return the objects, each after the number of its class.
 
         Raises:
             InvalidInputError: the layout has too many or too few objects, or an object that is too
                 small, of an unknown class, or with an attribute that `attributes` lacks.
         """
         self._check_count(layout.objects)
-        visible = []
+        known = []
         for position, each in enumerate(layout.objects):
             number = self._number(position, each)
             self._check_object(position, each, attributes)
-            if _overlaps(each, crop):
-                visible.append((number, each))
-        return visible
+            known.append((number, each))
+        return known
 
     def _number(self, position: int, each: LayoutObject) -> int:
         try:
@@ -87,9 +88,3 @@ class ObjectsConditioner(Conditioner[Config]):
                 f"object {position} ('{each.label}') is '{unknown[0]}', unknown to this model; it "
                 f"knows {listed}"
             )
-
-
-def _overlaps(each: LayoutObject, crop: WindowBox) -> bool:
-    x0, y0, x1, y1 = crop
-    box = each.box
-    return box.x0 < x1 and x0 < box.x1 and box.y0 < y1 and y0 < box.y1

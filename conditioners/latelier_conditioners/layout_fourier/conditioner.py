@@ -11,7 +11,7 @@ from latelier.contracts.condition import ConditionPart, Stream
 from latelier.nn.layers import EncoderLayer
 from latelier.nn.packed import Linear
 from latelier_conditioners.layout.inputs import Layout
-from latelier_conditioners.layout.objects import ObjectsConditioner, WindowBox
+from latelier_conditioners.layout.objects import WHOLE, ObjectsConditioner, WindowBox
 from latelier_conditioners.layout_fourier.inputs import LayoutFourierConfig
 
 
@@ -20,8 +20,9 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
 
     Grounding tokens as in GLIGEN (Li et al. 2023, arXiv:2301.07093, eq. 5), with a learnt embedding
     of the class in place of GLIGEN's text. The first token stands for the picture: it has its own
-    class, and the crop as its box. The unconditional part is this token alone. Absent objects are
-    masked.
+    class, and the whole as its box. The unconditional part is this token alone. Absent objects are
+    masked. A window is a picture of its own, with the parts of boxes that lie in it, since training
+    shows whole pictures.
     """
 
     def __init__(self, config: LayoutFourierConfig) -> None:
@@ -36,7 +37,7 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
     def prepare(self, inputs: Sequence[Layout], geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "labels" (B, N) int64, "boxes" (B, N, 4) float32 and "mask" (B, N) bool.
 
-        N is 1 + max_objects_per_image. Objects outside `geometry.crop` are dropped.
+        N is 1 + max_objects_per_image. Boxes are those of `crop` where `geometry` has one.
 
         Raises:
             InvalidInputError: a layout has too many or too few objects, or an object that this
@@ -45,18 +46,19 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
         length = 1 + self.config.max_objects_per_image
         labels, boxes, counts = [], [], []
         for layout in inputs:
-            objects = self._visible_objects(layout, geometry.crop)
+            objects = self._known_objects(layout)
             absent = length - 1 - len(objects)
             numbers = [number for number, _ in objects]
             corners = [(o.box.x0, o.box.y0, o.box.x1, o.box.y1) for _, o in objects]
             labels.append([self.config.num_classes, *numbers, *[self.config.num_classes] * absent])
-            boxes.append([geometry.crop, *corners, *[(0.0, 0.0, 0.0, 0.0)] * absent])
+            boxes.append([WHOLE, *corners, *[(0.0, 0.0, 0.0, 0.0)] * absent])
             counts.append(1 + len(objects))
-        return {
+        batch = {
             "labels": torch.tensor(labels, dtype=torch.int64).view(-1, length),
             "boxes": torch.tensor(boxes, dtype=torch.float32).view(-1, length, 4),
             "mask": torch.arange(length) < torch.tensor(counts)[:, None],
         }
+        return batch if geometry.crop == WHOLE else self.crop(batch, geometry.crop)
 
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the stream (B, N, width) under its mask."""
@@ -71,23 +73,25 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return the encoding of the picture's token alone, for `rows` rows."""
         device = self.norm.weight.device
-        batch = {
-            name: tensor.to(device) for name, tensor in self._empty(rows, geometry.crop).items()
-        }
+        batch = {name: tensor.to(device) for name, tensor in self._empty(rows).items()}
         return self.forward(batch, geometry)
 
-    def crop(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> Mapping[str, Tensor]:
-        """Return the batch with `box` as the crop."""
-        boxes = batch["boxes"].clone()
-        boxes[:, 0] = boxes.new_tensor(box)
-        return {**batch, "boxes": boxes}
+    def crop(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> dict[str, Tensor]:
+        """Return the batch with boxes in units of a window; objects outside it are masked."""
+        x0, y0, x1, y1 = box
+        start = torch.tensor([x0, y0, x0, y0])
+        side = torch.tensor([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
+        boxes = ((batch["boxes"] - start) / side).clamp(0, 1)
+        boxes[:, 0] = torch.tensor(WHOLE)
+        is_inside = (boxes[..., :2] < boxes[..., 2:]).all(dim=2)
+        return {**batch, "boxes": boxes, "mask": batch["mask"] & is_inside}
 
-    def _empty(self, rows: int, crop: WindowBox) -> dict[str, Tensor]:
+    def _empty(self, rows: int) -> dict[str, Tensor]:
         """Return a batch without objects."""
         length = 1 + self.config.max_objects_per_image
         labels = torch.full((rows, length), self.config.num_classes)
         boxes = torch.zeros(rows, length, 4)
-        boxes[:, 0] = torch.tensor(crop)
+        boxes[:, 0] = torch.tensor(WHOLE)
         mask = torch.zeros(rows, length, dtype=torch.bool)
         mask[:, 0] = True
         return {"labels": labels, "boxes": boxes, "mask": mask}

@@ -17,6 +17,7 @@ from latelier.pipeline.conditioning.conditions import Conditions
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.plan import Plan
+from latelier.pipeline.planning.references.windows import restrict_to_window
 from latelier.pipeline.tiling.multidiffusion import denoise_windows
 from latelier.pipeline.tiling.windows import Window
 
@@ -80,7 +81,14 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
         )
 
     def for_windows(whole: Condition, rows: Rows, chunk: Sequence[Window]) -> Condition:
-        return concat([builder.for_window(whole, rows, geometry, window) for window in chunk])
+        return concat(
+            [
+                builder.for_window(
+                    whole, restrict_to_window(parts, rows, window.box), geometry, window
+                )
+                for window in chunk
+            ]
+        )
 
     def denoise_chunk(chunk: Sequence[Window]) -> Denoise:
         return apply_guidance(

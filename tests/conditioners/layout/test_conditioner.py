@@ -199,19 +199,37 @@ class TestFourier:
             expected = [*np.sin(angles), *np.cos(angles)]
             np.testing.assert_allclose(features[0, 6 * k : 6 * k + 6], expected, atol=1e-6)
 
-    def test_a_window_changes_only_the_picture_token(self) -> None:
+    def test_a_window_has_the_parts_of_boxes_that_lie_in_it(self) -> None:
         conditioner = new_fourier()
-        batch = conditioner.prepare([read(CAT), read(DOG)], GEOMETRY)
-        window = conditioner.crop(batch, (0.0, 0.5, 0.5, 1.0))["boxes"]
-        assert torch.equal(window[:, 1:], batch["boxes"][:, 1:])
-        assert window[:, 0].tolist() == [[0, 0.5, 0.5, 1]] * 2
-        assert batch["boxes"][:, 0].tolist() == [[0, 0, 1, 1]] * 2
+        inside = {"label": "cat", "box": [0.5, 0.25, 0.75, 0.5]}
+        across = {"label": "dog", "box": [0.25, 0.0, 0.75, 1.0]}
+        outside = {"label": "cat", "box": [0.0, 0.0, 0.5, 0.5]}
+        batch = conditioner.prepare([read(inside, across, outside)], GEOMETRY)
+        window = conditioner.crop(batch, (0.5, 0.0, 1.0, 0.5))
+        assert window["boxes"][0, :3].tolist() == [
+            [0, 0, 1, 1],
+            [0, 0.5, 0.5, 1],
+            [0, 0, 0.5, 1],
+        ]
+        assert window["mask"].tolist() == [[True, True, True, False, False]]
+        assert torch.equal(window["labels"], batch["labels"])
+        assert batch["boxes"][0, 1].tolist() == [0.5, 0.25, 0.75, 0.5]
+
+    def test_a_window_without_objects_is_a_picture_without_them(self) -> None:
+        """Windows of a model that was trained on whole pictures."""
+        conditioner = new_fourier(min_objects_per_image=0)
+        geometry = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.0, 1.0, 0.5))
+        left = {"label": "cat", "box": [0.0, 0.0, 0.5, 0.5]}
+        window = conditioner.encode([[left]], geometry).stream
+        empty = conditioner.encode([[]], GEOMETRY).stream
+        for expected in (empty, conditioner.null(1, GEOMETRY).stream):
+            assert torch.equal(window.tokens[:, 0], expected.tokens[:, 0])
+            assert torch.equal(window.mask, expected.mask)
 
     def test_the_null_part_is_the_picture_token(self) -> None:
         conditioner = new_fourier()
-        geometry = PictureGeometry((64, 64), (16, 16), crop=(0.5, 0.0, 1.0, 0.5))
-        batch = new_fourier(min_objects_per_image=0).prepare([Layout(objects=())] * 2, geometry)
-        expected, null = conditioner(batch, geometry).stream, conditioner.null(2, geometry).stream
+        batch = new_fourier(min_objects_per_image=0).prepare([Layout(objects=())] * 2, GEOMETRY)
+        expected, null = conditioner(batch, GEOMETRY).stream, conditioner.null(2, GEOMETRY).stream
         assert torch.equal(null.tokens, expected.tokens)
         assert null.mask.tolist() == [[True, False, False, False, False]] * 2
 

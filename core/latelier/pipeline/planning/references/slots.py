@@ -17,6 +17,12 @@ def slot_name(number: int) -> str:
     return f"#{number + 1}"
 
 
+def list_slots(numbers: Sequence[int]) -> str:
+    """Return "#1", "#1 and #2" or "#1, #2 and #3", for numbers from 0."""
+    *others, last = [slot_name(number) for number in numbers]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def slots_in(text: str) -> list[int]:
     """Return the slots that a text has, in order, counted from 0."""
     return [int(found[1]) - 1 for found in SLOT.finditer(text)]

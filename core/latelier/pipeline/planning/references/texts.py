@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from latelier.contracts.databases import Mention
 from latelier.pipeline.planning.references.mentions import read_mentions
 from latelier.pipeline.planning.references.names import EntryNames
-from latelier.pipeline.planning.references.slots import Slots, slot_name, slots_in
+from latelier.pipeline.planning.references.slots import Slots, list_slots, slot_name, slots_in
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,7 @@ def _replace(text: str, bound: Sequence[tuple[Mention, list[int]]]) -> str:
     """Return a text with the slots of mentions in their place; one without stays."""
     for mention, numbers in reversed(bound):
         if numbers:
-            *others, last = [slot_name(number) for number in numbers]
-            listed = f"{', '.join(others)} and {last}" if others else last
-            text = text[: mention.start] + listed + text[mention.end :]
+            text = text[: mention.start] + list_slots(numbers) + text[mention.end :]
     return text
 
 

@@ -43,10 +43,14 @@ _PLACE = re.compile(
 _BEGINS = re.compile(r"(?:\b(?:and|with|while)|;)\s*$")
 """Words after which a place belongs to the next object: "... and on the right a dog"."""
 
-_SIZES: Mapping[str, Size] = dict.fromkeys(("small", "little", "tiny"), "small")
-_SIZES = {**_SIZES, **dict.fromkeys(("large", "big", "huge", "giant"), "large")}
-_SIZED = re.compile(rf"\b({'|'.join(_SIZES)})(?:,? \w+)?\s*$")
-_TAGGED_SIZE = re.compile(rf",\s*({'|'.join(_SIZES)})\s*(?:,|$)")
+SIZES: Mapping[str, Size] = {
+    **dict.fromkeys(("small", "little", "tiny"), "small"),
+    **dict.fromkeys(("large", "big", "huge", "giant"), "large"),
+}
+"""Words for sizes."""
+
+_SIZED = re.compile(rf"\b({'|'.join(SIZES)})(?:,? \w+)?\s*$")
+_TAGGED_SIZE = re.compile(rf",\s*({'|'.join(SIZES)})\s*(?:,|$)")
 
 _TURN = re.compile(
     r"\b(?:(?:tilted|leaning|turned|rotated) (?:to the )?(left|right)|(?:turned )?(sideways)"
@@ -143,7 +147,7 @@ def _read_sizes(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Size
     for k, number in enumerate(numbers):
         found = _SIZED.search(gaps[k]) or _TAGGED_SIZE.search(gaps[k + 1])
         if found:
-            yield number, _SIZES[found[1]]
+            yield number, SIZES[found[1]]
 
 
 def _read_turns(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Turn]]:
