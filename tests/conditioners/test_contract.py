@@ -208,7 +208,6 @@ class TestReferences(ConditionerContract):
     geometry = PictureGeometry((16, 16), (8, 8), first_stage=Halving())  # type: ignore[arg-type]
     inputs = [drawing(20, 30), [drawing(12, 12), picture(8, 9)], {"pictures": [picture(9, 8)]}]
     bad_inputs = [
-        [],
         [drawing(12, 12)] * 3,
         "cat",
         7,

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from latelier.contracts.bounds import Width
 from latelier.contracts.configs import OutputSpec, SpatialConfig
 from latelier.contracts.inputs import Box
-from latelier_conditioners.references.inputs import PICTURES_HELP, Pictures, References
+from latelier_conditioners.references.inputs import References
 
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 
@@ -36,7 +36,6 @@ class Collage(References):
     They are in the order of their slots "#1", "#2" ...
     """
 
-    pictures: Pictures = Field(description=PICTURES_HELP)  # samples of the data may show nothing
     boxes: tuple[Box, ...] | None = Field(
         default=None,
         description="place of each picture; without boxes the words of the prompt and the seed "

@@ -39,14 +39,15 @@ class ReferencesConditioner(Conditioner[ReferencesConfig]):
     ) -> dict[str, Tensor]:
         """Return "pictures" (B, K, 4, S, S) uint8 RGBA, premultiplied, and "mask" (B, K) bool.
 
-        What each picture shows is cropped, resized and centred. K is the most pictures of an input.
+        What each picture shows is cropped, resized and centred. K is the most pictures of an input,
+        and at least 1.
 
         Raises:
             InvalidInputError: there are too many pictures, or a name in place of one.
         """
         for value in inputs:
             check_references(value.pictures, self.config.max_references)
-        count = max((len(value.pictures) for value in inputs), default=1)
+        count = max([1, *(len(value.pictures) for value in inputs)])
         size = self.config.size
         pictures = torch.zeros(len(inputs), count, 4, size, size, dtype=torch.uint8)
         mask = torch.zeros(len(inputs), count, dtype=torch.bool)

@@ -50,16 +50,14 @@ def _to_list(value: Any) -> Any:
 Pictures: TypeAlias = Annotated[tuple[Reference, ...], BeforeValidator(_to_list)]
 """A list of references, or one alone."""
 
-PICTURES_HELP = (
-    "pictures of the objects to draw, as files, images or data URIs, or their names or numbers in "
-    "the database of the model"
-)
-
 
 class References(Frozen):
     """Pictures of the objects to draw.
 
-    They are in the order of their slots "#1", "#2" ...
+    They are in the order of their slots "#1", "#2" ... Samples of the data may show nothing.
     """
 
-    pictures: Pictures = Field(min_length=1, description=PICTURES_HELP)
+    pictures: Pictures = Field(
+        description="pictures of the objects to draw, as files, images or data URIs, or their "
+        "names or numbers in the database of the model"
+    )

@@ -79,6 +79,15 @@ def test_empty_slots_are_masked():
     assert stream.mask.view(2, 2, 64).all(2).tolist() == [[True, False], [True, True]]
 
 
+def test_a_sample_without_pictures_is_nothing():
+    inputs = [References(pictures=[]), References(pictures=[drawing()])]
+    stream = new()(new().prepare(inputs, GEOMETRY), GEOMETRY).stream
+    assert stream.mask.view(2, 64).tolist() == [[False] * 64, [True] * 64]
+    alone = new()(new().prepare(inputs[:1], GEOMETRY), GEOMETRY).stream
+    assert alone.tokens.shape == (1, 64, CONFIG.width)
+    assert not alone.mask.any()
+
+
 def test_null_shows_nothing():
     stream = new().null(2, GEOMETRY).stream
     assert stream.tokens.shape == (2, 1, CONFIG.width)
