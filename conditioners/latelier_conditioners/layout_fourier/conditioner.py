@@ -37,7 +37,7 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
     def prepare(self, inputs: Sequence[Layout], geometry: PictureGeometry, /) -> dict[str, Tensor]:
         """Return "labels" (B, N) int64, "boxes" (B, N, 4) float32 and "mask" (B, N) bool.
 
-        N is 1 + max_objects_per_image. Boxes are those of `crop` where `geometry` has one.
+        N is 1 + max_objects_per_image. Boxes are in units of `geometry.crop`; see `crop`.
 
         Raises:
             InvalidInputError: a layout has too many or too few objects, or an object that this
@@ -77,12 +77,13 @@ class LayoutFourierConditioner(ObjectsConditioner[LayoutFourierConfig]):
         return self.forward(batch, geometry)
 
     def crop(self, batch: Mapping[str, Tensor], box: WindowBox, /) -> dict[str, Tensor]:
-        """Return the batch with boxes in units of a window; objects outside it are masked."""
+        """Return the batch with boxes cut to a window, in its units; those outside are masked."""
         x0, y0, x1, y1 = box
-        start = torch.tensor([x0, y0, x0, y0])
-        side = torch.tensor([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
-        boxes = ((batch["boxes"] - start) / side).clamp(0, 1)
-        boxes[:, 0] = torch.tensor(WHOLE)
+        whole = batch["boxes"]
+        start = whole.new_tensor([x0, y0, x0, y0])
+        side = whole.new_tensor([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
+        boxes = ((whole - start) / side).clamp(0, 1)
+        boxes[:, 0] = whole.new_tensor(WHOLE)
         is_inside = (boxes[..., :2] < boxes[..., 2:]).all(dim=2)
         return {**batch, "boxes": boxes, "mask": batch["mask"] & is_inside}
 

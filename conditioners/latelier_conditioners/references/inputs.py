@@ -54,10 +54,10 @@ Pictures: TypeAlias = Annotated[tuple[Reference, ...], BeforeValidator(_to_list)
 class References(Frozen):
     """Pictures of the objects to draw.
 
-    They are in the order of their slots "#1", "#2" ... Samples of the data may show nothing.
+    They are in the order of their slots "#1", "#2" ...
     """
 
-    pictures: Pictures = Field(
+    pictures: Pictures = Field(  # samples of the data may show nothing
         description="pictures of the objects to draw, as files, images or data URIs, or their "
         "names or numbers in the database of the model"
     )

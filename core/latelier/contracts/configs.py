@@ -150,6 +150,7 @@ class ConditionerConfig(Frozen):
             which the run chooses where the request has none.
         text: its `Input` has the field `text`, whose words may mention entries of a database. The
             look-up replaces them by slots "#1", "#2" ..., if the vocabulary has "#1" or no limits.
+            In windows of a large picture, those of placed pictures outside are left out.
         layout: its `Input` has the field `objects`, whose field `label` may name an entry. The
             look-up replaces it by a slot, if the vocabulary has "#1".
         map: its `Input` has the field `map`, and the conditioner the method `read_labels`, which

@@ -14,7 +14,7 @@ from latelier.diffusion.adapters import AdapterCalls
 from latelier.diffusion.predict import Predictor
 from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.conditioning.conditions import Conditions
-from latelier.pipeline.conditioning.rows import Rows
+from latelier.pipeline.conditioning.rows import Rows, repeat_rows
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.plan import Plan
 from latelier.pipeline.planning.references.windows import restrict_to_window
@@ -43,6 +43,7 @@ def make_denoise(parts: PipelineParts, plan: Plan, conditions: Conditions) -> De
 
     def condition_for(value: Any) -> tuple[Condition, Rows]:
         rows = builder.with_first(inputs, value)
+        rows = {name: repeat_rows(name, values, count) for name, values in rows.items()}
         return builder.condition(rows, count, geometry), rows
 
     def apply_guidance(

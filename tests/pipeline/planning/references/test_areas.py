@@ -50,6 +50,16 @@ def test_an_area_has_its_own_pixels_alone():
     assert (second.shape.shape, third.shape.shape) == ((28, 28), (10, 10))
 
 
+@pytest.mark.parametrize("gap", [3, 4, 5])
+def test_areas_a_few_pixels_apart_have_none_of_each_other(gap):
+    rows, end = slice(50, 81), 41
+    labels = np.zeros((128, 128), dtype=np.uint8)
+    labels[rows, 8:end], labels[rows, end + gap : 79] = 1, 1
+    left, right = sorted(list_areas(labels, GROUPS), key=lambda area: area.box.x0)
+    assert (left.box.x0 * 128, left.box.x1 * 128) == (8, end)
+    assert (right.box.x0 * 128, right.box.x1 * 128) == (end + gap, 79)
+
+
 def test_a_shape_that_winds_is_one_area():
     labels = np.zeros((64, 64), dtype=np.uint8)
     labels[::8] = 1

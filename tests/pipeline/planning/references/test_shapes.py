@@ -67,3 +67,13 @@ def test_pictures_of_like_outlines_are_told_apart_at_the_side_of_the_area():
         entry, found = find_entry(area_of(picture), database, [0, 1])
         assert (entry, found.pose) == (number, Pose())
         assert found.share > 0.97
+
+
+def test_the_most_alike_of_many_pictures_is_found_wherever_it_is():
+    bars = [
+        draw((0, 5 - k / 2), (10, 5 - k / 2), (10, 5 + k / 2), (0, 5 + k / 2)) for k in range(1, 11)
+    ]
+    pictures = [*bars, FLAG]
+    database = PictureDatabase([Entry(f"bar {k}") for k in range(11)], pictures.__getitem__)
+    for number in (0, 4, 9, 10):
+        assert find_entry(area_of(pictures[number]), database, range(11))[0] == number

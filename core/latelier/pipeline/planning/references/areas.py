@@ -67,7 +67,7 @@ def _divide(bits: Bits) -> Iterator[Bits]:
 
 
 def _cut_out(bits: Bits, part: Bits, step: int, group: str) -> Area:
-    """Return the area of a map (H, W) that is a part of the small map, to the pixel.
+    """Return the area of a map (H, W) that is a part of the small map.
 
     Args:
         bits: (H, W), where the map has the label.
@@ -75,16 +75,21 @@ def _cut_out(bits: Bits, part: Bits, step: int, group: str) -> Area:
         step: side of a cell.
         group: of the label.
     """
-    # cells at the edge have their middle outside: those around the part belong to it too
-    near = max_pool2d(torch.from_numpy(part).float()[None], 3, stride=1, padding=1)[0].numpy() > 0
     rows, columns = (
         np.minimum(np.arange(side) // step, count - 1)
         for side, count in zip(bits.shape, part.shape, strict=True)
     )
-    exact = bits & near[np.ix_(rows, columns)]
+    exact = bits & part[np.ix_(rows, columns)]
+    for _ in range(step):  # cells at the edge have their middle outside
+        exact = bits & _grow(exact)
     height, width = bits.shape
     shown_rows, shown_columns = (np.flatnonzero(exact.any(axis=axis)) for axis in (1, 0))
     top, bottom = int(shown_rows[0]), int(shown_rows[-1]) + 1
     left, right = int(shown_columns[0]), int(shown_columns[-1]) + 1
     box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
     return Area(group, box, exact[top:bottom, left:right])
+
+
+def _grow(bits: Bits) -> Bits:
+    """Return the pixels (H, W) of an area and their neighbours."""
+    return max_pool2d(torch.from_numpy(bits).float()[None], 3, stride=1, padding=1)[0].numpy() > 0

@@ -15,7 +15,10 @@ from latelier.databases.words import ARTICLES, NUMBERS, Word, phrase, split_word
 from latelier.pipeline.planning.references.slots import slots_in
 
 _ABOUT_PICTURES = "art cartoon drawing emoji icon illustration image photo picture painting scene"
-_PLAIN = frozenset((*_ABOUT_PICTURES.split(), "of", "and", "with", "in", "on", "at", "is", "are"))
+ABOUT_PICTURES = tuple(_ABOUT_PICTURES.split())
+"""Words for the picture itself."""
+
+_PLAIN = frozenset((*ABOUT_PICTURES, "of", "and", "with", "in", "on", "at", "is", "are"))
 """Words that name no object."""
 
 _BEFORE_PLACES = frozenset(("against", "at", "in", "on", "under"))

@@ -22,6 +22,8 @@ _OFFSETS = (0.0, -2.5, 2.5, -5.0, 5.0, -7.5, 7.5)
 """Turns between those of the poses, in degrees, that are tried of the most alike pictures."""
 
 _TRIED = 8
+"""Pictures that are drawn as they will be, to choose the most alike."""
+
 _SQUARE = 24
 """Side of outlines, in pixels, at which all pictures are compared."""
 
@@ -38,7 +40,8 @@ class Likeness:
 
     Attributes:
         pose: in which it fits best.
-        share: 0..1, of the overlap in the union of both outlines.
+        share: 0..1, of the overlap in the union of both outlines; below that where outlines are
+            compared that do not have the same aspect.
     """
 
     pose: Pose

@@ -1,26 +1,15 @@
 """References in the windows of a picture, each of which is told of the objects in it alone."""
 
-import re
 from collections.abc import Collection
 from typing import Any
 
 from latelier.contracts.inputs import Box
-from latelier.databases.words import ARTICLES
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.parts import PipelineParts
-from latelier.pipeline.planning.references.arrangement.wishes import SIZES
+from latelier.pipeline.planning.references.arrangement.surroundings import read_surroundings
 from latelier.pipeline.planning.references.lookup import find_pictures
-from latelier.pipeline.planning.references.slots import SLOT, list_slots
+from latelier.pipeline.planning.references.slots import list_slots, slots_in
 from latelier.pipeline.tiling.windows import Box as WindowBox
-
-_ABOUT_THE_NEXT = re.compile(
-    rf"(?:\b(?:{'|'.join((*sorted(ARTICLES), *SIZES, 'mirrored', 'flipped'))})\s+)*$",
-    re.IGNORECASE,
-)
-"""Words before a slot that are about it."""
-
-_JOINING = re.compile(r"(?:[\s,]*\b(?:and|of|with))?[\s,]*$", re.IGNORECASE)
-"""What joins the last slot to the words before it."""
 
 
 def restrict_to_window(parts: PipelineParts, rows: Rows, window: WindowBox) -> Rows:
@@ -56,20 +45,19 @@ def _restrict(value: Any, references: Any, window: WindowBox) -> Any:
 
 
 def leave_out(text: str, absent: Collection[int]) -> str:
-    """Return a text without some of its slots; a list of the others stands where all of them stood.
+    """Return a text without some of its slots, and without what it says about any of them.
 
     So "a small #1 to the left of #2 in a meadow" becomes "#2 in a meadow", or "in a meadow".
     """
-    slots = list(SLOT.finditer(text))
-    numbers = list(dict.fromkeys(int(slot[1]) - 1 for slot in slots))
+    numbers = list(dict.fromkeys(slots_in(text)))
     shown = [number for number in numbers if number not in absent]
     if len(shown) == len(numbers):
         return text
-    before, after = text[: slots[0].start()], text[slots[-1].end() :]
-    before = _ABOUT_THE_NEXT.sub("", before)
-    if shown:
-        return f"{before}{list_slots(shown)}{after}"
-    return f"{_JOINING.sub('', before)} {after.lstrip(' ,')}".strip()
+    before, after = read_surroundings(text)
+    if not shown:
+        return f"{before} {after}".strip(" ,")
+    gap = "" if after.startswith(",") else " "
+    return f"{before}{', ' if before else ''}{list_slots(shown)}{gap}{after}".rstrip()
 
 
 def _overlaps(box: Box, window: WindowBox) -> bool:

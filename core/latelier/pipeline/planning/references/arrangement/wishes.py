@@ -17,7 +17,7 @@ Turn = Literal["left", "right", "sideways", "upside down"]
 Place = tuple[int, int]
 """Third of the picture that has the centre of an object: -1 (left, top), 0 or 1, for x and y."""
 
-_RELATIONS: Mapping[str, Relation] = {
+RELATIONS: Mapping[str, Relation] = {
     r"(?:to |on |at )?(?:the |its )?left(?:(?:-hand)? side)? of": "left of",
     r"(?:to |on |at )?(?:the |its )?right(?:(?:-hand)? side)? of": "right of",
     r"above|over|on top of|sitting on|standing on|lying on": "above",
@@ -26,6 +26,8 @@ _RELATIONS: Mapping[str, Relation] = {
     r"behind": "behind",
     r"overlapping|touching": "overlapping",
 }
+"""Words before an object, what another one is to it."""
+
 _ALONE = re.compile(r"^\s*(?:on)\s+(?:an?\s+|the\s+)?$")
 """Between two objects: "a cat on a mat"."""
 
@@ -34,12 +36,14 @@ _TOGETHER = re.compile(r"^\s*(?:,|,? and|&)(?: (?:an?|the))?(?: (?!with|while)[\
 
 _ROWS = {"top": -1, "upper": -1, "bottom": 1, "lower": 1}
 _COLUMNS = {"left": -1, "right": 1}
-_PLACE = re.compile(
+PLACE = re.compile(
     r"(?:\b(?:on|at|in|near)\s+(?:the\s+)?|(?<=,)\s*)"
     r"(?:(?P<row>top|upper|bottom|lower)(?:[ -](?P<corner>left|right))?|(?P<column>left|right)"
     r"|(?P<middle>cent(?:er|re)|middle))\b"
     r"(?:[ -](?:hand )?(?:side|corner|half|part|edge))?(?!\s+of\b)"
 )
+"""Words for a third of the picture."""
+
 _BEGINS = re.compile(r"(?:\b(?:and|with|while)|;)\s*$")
 """Words after which a place belongs to the next object: "... and on the right a dog"."""
 
@@ -52,12 +56,13 @@ SIZES: Mapping[str, Size] = {
 _SIZED = re.compile(rf"\b({'|'.join(SIZES)})(?:,? \w+)?\s*$")
 _TAGGED_SIZE = re.compile(rf",\s*({'|'.join(SIZES)})\s*(?:,|$)")
 
-_TURN = re.compile(
+TURN = re.compile(
     r"\b(?:(?:tilted|leaning|turned|rotated) (?:to the )?(left|right)|(?:turned )?(sideways)"
     r"|(upside down))\b"
 )
 _TURN_WORDS: Mapping[str, Turn] = {each: each for each in get_args(Turn)}
-_MIRRORED = re.compile(r"\b(?:mirrored|flipped)\b")
+MIRRORED = re.compile(r"\b(?:mirrored|flipped)\b")
+"""Words for how an object lies."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def _read_relations(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, 
 
 
 def _find_relation(gap: str) -> Relation | None:
-    for pattern, relation in _RELATIONS.items():
+    for pattern, relation in RELATIONS.items():
         if re.search(rf"\b(?:{pattern})(?: (?:an?|the))?(?: [\w-]+){{0,2}}\s*$", gap):
             return relation
     return "above" if _ALONE.match(gap) else None
@@ -130,7 +135,7 @@ def _standing_with(k: int, numbers: list[int], gaps: list[str], step: int) -> It
 def _read_places(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Place]]:
     """Yield the places of objects: of the one before the words, or the next if there is none."""
     for k, gap in enumerate(gaps):
-        for found in _PLACE.finditer(gap):
+        for found in PLACE.finditer(gap):
             is_of_next = k == 0 or _BEGINS.search(gap[: found.start()])
             position = k if is_of_next else k - 1
             if 0 <= position < len(numbers):
@@ -153,7 +158,7 @@ def _read_sizes(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Size
 def _read_turns(numbers: list[int], gaps: list[str]) -> Iterator[tuple[int, Turn]]:
     """Yield the turns of objects: "#1 tilted to the left", "#1, upside down"."""
     for number, gap in zip(numbers, gaps[1:], strict=True):
-        found = _TURN.search(gap)
+        found = TURN.search(gap)
         if found:
             yield number, _TURN_WORDS[next(word for word in found.groups() if word)]
 
@@ -163,5 +168,5 @@ def _read_mirrored(numbers: list[int], gaps: list[str]) -> Iterator[int]:
     for k, number in enumerate(numbers):
         before = gaps[k].rpartition(",")[2] if k else gaps[k]
         after = gaps[k + 1] if gaps[k + 1].lstrip().startswith(",") else ""
-        if _MIRRORED.search(before) or (k + 1 == len(numbers) and _MIRRORED.search(after)):
+        if MIRRORED.search(before) or (k + 1 == len(numbers) and MIRRORED.search(after)):
             yield number

@@ -1,0 +1,60 @@
+"""What a text says besides its objects: the background, and the style of the picture."""
+
+import re
+from itertools import pairwise
+
+from latelier.databases.words import ARTICLES, NUMBERS
+from latelier.pipeline.planning.references.arrangement.wishes import (
+    MIRRORED,
+    PLACE,
+    RELATIONS,
+    SIZES,
+    TURN,
+)
+from latelier.pipeline.planning.references.mentions import ABOUT_PICTURES
+from latelier.pipeline.planning.references.slots import SLOT
+
+_INTRODUCING = "|".join((*ARTICLES, *NUMBERS, *SIZES))
+_RELATED = re.compile(
+    rf"\b(?:{'|'.join(RELATIONS)})(?: (?:an?|the))?(?: (?!and\b|while\b|with\b)[\w-]+){{0,2}}\s*$",
+    re.IGNORECASE,
+)
+_INTRODUCED = re.compile(
+    rf"\b(?:{_INTRODUCING})(?:,? (?!and\b|of\b|while\b|with\b)[\w-]+){{0,2}}\s*$", re.IGNORECASE
+)
+_PICTURED = re.compile(
+    rf"\b(?:(?:an?|the) )?(?:{'|'.join(ABOUT_PICTURES)}) (?:of|with)\s*$", re.IGNORECASE
+)
+_POSED = re.compile(
+    rf"{PLACE.pattern}|{TURN.pattern}|{MIRRORED.pattern}|(?<=,)\s*(?:{'|'.join(SIZES)})\s*(?=,|$)",
+    re.IGNORECASE,
+)
+_JOINING = re.compile(
+    r"^\s*(?:(?:and|while|with)\b\s*)?|(?:[\s,]*\b(?:and|of|while|with))?[\s,&;]*$", re.IGNORECASE
+)
+_COMMAS = re.compile(r"(?:\s*,)+\s*")
+
+
+def read_surroundings(text: str) -> tuple[str, str]:
+    """Return what a text with slots says before its first object, and after it.
+
+    The latter begins with a comma if the text has one there.
+    """
+    slots = list(SLOT.finditer(text))
+    edges = [0, *(edge for slot in slots for edge in slot.span()), len(text)]
+    gaps = [text[start:end] for start, end in pairwise(edges)][::2]
+    before, *between = (_leave_out_before(gap) for gap in gaps[:-1])
+    after = [_tidy(gap) for gap in (*between, gaps[-1])]
+    return _tidy(before).lstrip(" ,"), " ".join(gap for gap in after if gap not in ("", ","))
+
+
+def _leave_out_before(gap: str) -> str:
+    """Return the words before an object without those about it."""
+    if _RELATED.search(gap):
+        return _RELATED.sub("", gap)
+    return _PICTURED.sub("", _INTRODUCED.sub("", gap))
+
+
+def _tidy(gap: str) -> str:
+    """Return words without those about poses, and without what joined them to objects."""
+    return _JOINING.sub("", _COMMAS.sub(", ", _POSED.sub("", gap)))
