@@ -134,6 +134,19 @@ def test_objects_go_into_the_masked_part_of_an_image(pipe):
     assert all(x < 0.5 < y for [(x, y)] in places(pictures))
 
 
+def test_an_object_is_as_large_as_a_round_mask_takes_it(pipe):
+    row, column = np.mgrid[:16, :16] + 0.5
+    mask = (row - 8) ** 2 + (column - 8) ** 2 < 7.5**2
+    square = {"pictures": [Image.new("RGB", (8, 8), "red")], "turns": [0]}
+    pictures = pipe.generate(
+        prompt="#1", reference=square, init_image=PICTURE, mask=mask, n=4, seed=4
+    )
+    for picture in pictures:
+        x0, _, x1, _ = picture.provenance["drew"][0]["box"]
+        # the largest square in a circle has 0.71 of its diameter, 0.75 without 2 % at its corners
+        assert 0.55 < x1 - x0 < 0.75
+
+
 @pytest.mark.parametrize(
     ("inputs", "shown"),
     [

@@ -9,15 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL.Image import Image
 
 from latelier.contracts.images.cutout import Cutout, Pose
-from latelier.contracts.inputs import Box
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.editing.init_image import InitImage
 from latelier.pipeline.parts import PipelineParts
-from latelier.pipeline.planning.references.arrangement.boxes import WHOLE, arrange
+from latelier.pipeline.planning.references.arrangement.boxes import arrange
 from latelier.pipeline.planning.references.arrangement.poses import choose_turns
+from latelier.pipeline.planning.references.arrangement.regions import Region, mark_region
 from latelier.pipeline.planning.references.arrangement.wishes import read_wishes
 from latelier.pipeline.planning.references.drawn import Lookup, add_poses
 from latelier.pipeline.planning.references.lookup import find_pictures
@@ -84,7 +83,7 @@ def _place(
     text: str,
     size: tuple[int, int],
     seed: int,
-    region: Box,
+    region: Region,
 ) -> Any:
     """Return an input of references with boxes, and turned and mirrored as the text says."""
     if _is_placed(value):
@@ -92,9 +91,9 @@ def _place(
     wishes, rng, count = read_wishes(text), np.random.default_rng(seed), len(cutouts)
     turns = value.turns or choose_turns(count, wishes, rng)
     mirrored = value.mirrored or tuple(k in wishes.mirrored for k in range(count))
-    poses = map(Pose, turns, mirrored)
-    aspects = [_aspect(*each) for each in zip(cutouts, poses, strict=True)]
-    boxes = arrange(aspects, wishes, size, rng, region)
+    posed = list(zip(cutouts, map(Pose, turns, mirrored), strict=True))
+    arranged = arrange([_aspect(*each) for each in posed], wishes, size, rng, region.box)
+    boxes = tuple(region.shrink(box, *each) for box, each in zip(arranged, posed, strict=True))
     return value.model_copy(update={"boxes": boxes, "turns": turns, "mirrored": mirrored})
 
 
@@ -119,19 +118,12 @@ def _text_of(parts: PipelineParts, rows: Mapping[str, Sequence[Any]], row: int) 
     return ""
 
 
-def _list_regions(init: InitImage | None, count: int) -> list[Box]:
+def _list_regions(init: InitImage | None, count: int) -> list[Region]:
     """Return the part of each picture in which objects are placed."""
     if init is None or init.mask is None:
-        return [WHOLE] * count
-    regions = [_region_of(mask) for mask in init.mask]
+        return [Region()] * count
+    regions = [mark_region(mask) for mask in init.mask]
     return [regions[k * len(regions) // count] for k in range(count)]
-
-
-def _region_of(mask: Image) -> Box:
-    """Return the box around the white part of a mask."""
-    left, top, right, bottom = mask.getbbox() or (0, 0, *mask.size)
-    width, height = mask.size
-    return Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
 
 
 def _aspect(cutout: Cutout, pose: Pose) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latelier.contracts.inputs import Box
+from latelier.pipeline.planning.references.arrangement.regions import WHOLE
 from latelier.pipeline.planning.references.arrangement.wishes import Place, Relation, Size, Wishes
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -57,8 +58,6 @@ _DIRECTIONS: Mapping[Relation, tuple[int, int]] = {
     "below": (1, 1),
 }
 """Axis and sign of the way from an object to one that is `relation` it."""
-WHOLE = Box(x0=0, y0=0, x1=1, y1=1)
-"""The whole picture."""
 
 
 @dataclass(frozen=True)

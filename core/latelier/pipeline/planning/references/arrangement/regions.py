@@ -1,0 +1,85 @@
+"""The part of a picture in which objects are placed: all of it, or what a mask marks."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from latelier.contracts.images.cutout import Cutout, Pose
+from latelier.contracts.inputs import Box
+
+WHOLE = Box(x0=0, y0=0, x1=1, y1=1)
+"""The whole picture."""
+
+_SIDE = 64
+"""Longest side, in pixels, at which objects and masks are compared."""
+
+_SHRINK = 0.94
+_SMALLEST = 0.25
+"""Ratio of the sides of an object to those it was given, below which it is not shrunk."""
+
+_INSIDE = 0.98
+"""Share of an object that must lie in the mask: the rest is lost at its edge."""
+
+_OPAQUE = 127
+
+Bits: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of a picture.
+
+    Attributes:
+        box: around it.
+        mask: (h, w), where it is, of the whole picture; None if it is `box`.
+    """
+
+    box: Box = WHOLE
+    mask: Bits | None = None
+
+    def shrink(self, box: Box, cutout: Cutout, pose: Pose) -> Box:
+        """Return the box of an object, shrunk around its centre until the object is in the mask.
+
+        It stays as it is if no size fits.
+        """
+        if self.mask is None:
+            return box
+        shrunk, scale = box, 1.0
+        while _share_inside(self.mask, shrunk, cutout, pose) < _INSIDE:
+            scale *= _SHRINK
+            if scale < _SMALLEST:
+                return box
+            shrunk = _scale(box, scale)
+        return shrunk
+
+
+def mark_region(mask: Image.Image) -> Region:
+    """Return the region of a mask of mode L, white where it is; the whole if nothing is."""
+    bounds = mask.getbbox()
+    if bounds is None:
+        return Region()
+    left, top, right, bottom = bounds
+    width, height = mask.size
+    box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
+    scale = _SIDE / max(mask.size)
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    bits = np.asarray(mask.resize(small, Image.Resampling.BOX)) > _OPAQUE
+    return Region(box, bits)
+
+
+def _scale(box: Box, scale: float) -> Box:
+    """Return a box with its sides scaled, around the same centre."""
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    half_width, half_height = scale * (box.x1 - box.x0) / 2, scale * (box.y1 - box.y0) / 2
+    return Box(x0=x - half_width, y0=y - half_height, x1=x + half_width, y1=y + half_height)
+
+
+def _share_inside(mask: Bits, box: Box, cutout: Cutout, pose: Pose) -> float:
+    """Return the share, 0..1, of an object in a box that lies in a mask."""
+    height, width = mask.shape
+    extent = (box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
+    drawn = np.asarray(cutout.draw_in(extent, pose, (width, height)).getchannel(3)) > _OPAQUE
+    return float((drawn & mask).sum() / max(drawn.sum(), 1))
