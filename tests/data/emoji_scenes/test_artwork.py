@@ -52,6 +52,22 @@ def test_the_exact_box_ends_at_the_sides_of_the_image() -> None:
     assert x0 == 0 < x1 < 0.6
 
 
+@pytest.mark.parametrize("angle", [0.0, -20.0, 45.0])
+def test_a_placement_fits_into_the_image(angle: float) -> None:
+    for name in ("sailboat", "cat", "pencil"):
+        artwork = glyph_artwork(number(name))
+        for placement in (Placement(0.5, 0.5, 1.3, angle, True), Placement(0.02, 0.9, 0.5, angle)):
+            fitted = artwork.fit(placement)
+            box = artwork.placed_box(fitted)
+            again = artwork.cutout.extent(fitted.pose)
+            pixel = (box[2] - box[0]) / (again[2] - again[0])
+            assert box[3] - box[1] == pytest.approx(pixel * (again[3] - again[1]))  # not cut off
+            assert fitted.scale <= placement.scale
+        assert artwork.fit(fitted) == fitted
+    inside = Placement(0.5, 0.5, 0.5, angle)
+    assert artwork.fit(inside) == inside
+
+
 def test_change_tells_whether_a_turn_or_mirroring_is_seen() -> None:
     sail, circle = (glyph_artwork(number(name)) for name in ("sailboat", "red circle"))
     assert circle.change(90, mirrored=True) < 0.05 < 0.15 < sail.change(20, mirrored=False)

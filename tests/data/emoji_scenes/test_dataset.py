@@ -83,19 +83,41 @@ def test_bad_arguments_are_named(arguments: dict[str, int], field: str) -> None:
         EmojiScenes(None, **arguments)
 
 
-def test_the_collage_of_a_lone_object_is_drawn_where_the_scene_has_it() -> None:
-    config = SceneConfig(size=128, slots=True, rotation=(-20, 20), mirror=True, scale=(0.4, 0.7))
-    data = EmojiScenes(config, length=12)
-    for index in range(12):
-        [thing], given = data.scene(index).objects, data[index]["collage"]
-        cutout = Cutout(Image.fromarray(given["pictures"][0]).convert("RGBa"))
-        extent = [128 * end for end in given["boxes"][0]]
-        pose = Pose(given["turns"][0], given["mirrored"][0])
-        shown = np.asarray(
-            cutout.draw_in((extent[0], extent[1], extent[2], extent[3]), pose, (128, 128))
-        )
-        expected = thing.artwork.draw(thing.placement, 128)
-        assert np.abs(shown.astype(int) - expected.astype(int)).max() <= 4
+SLOTTED = SceneConfig(
+    size=128,
+    slots=True,
+    objects=(1, 3),
+    rotation=(-20, 20),
+    mirror=True,
+    scale=(0.4, 0.95),
+    spread=0.5,
+)
+
+
+def test_the_collage_draws_each_object_where_the_scene_has_it() -> None:
+    data = EmojiScenes(SLOTTED, length=40)
+    for index in range(40):
+        given = data[index]["collage"]
+        for k, thing in enumerate(data.scene(index).objects):
+            cutout = Cutout(Image.fromarray(given["pictures"][k]).convert("RGBa"))
+            x0, y0, x1, y1 = (128 * end for end in given["boxes"][k])
+            pose = Pose(given["turns"][k], given["mirrored"][k])
+            shown = np.asarray(cutout.draw_in((x0, y0, x1, y1), pose, (128, 128)))
+            expected = thing.artwork.draw(thing.placement, 128)
+            assert np.abs(shown.astype(int) - expected.astype(int)).max() <= 4
+
+
+def test_smaller_boxes_are_in_front_as_in_a_collage() -> None:
+    data, overlapping = EmojiScenes(SLOTTED, length=60), 0
+    for index in range(60):
+        scene, item = data.scene(index), data[index]
+        areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in item["collage"]["boxes"]]
+        by_depth = sorted(range(len(areas)), key=lambda k: scene.objects[k].depth)
+        assert [areas[k] for k in by_depth] == sorted(areas)
+        overlapping += any(thing.visible < 0.97 for thing in scene.objects)
+        front = by_depth[0]
+        assert scene.objects[front].visible == 1
+    assert overlapping > 5
 
 
 def test_an_empty_scene_is_a_background_without_a_class() -> None:

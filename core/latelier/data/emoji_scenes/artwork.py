@@ -2,7 +2,7 @@
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -93,6 +93,18 @@ class Artwork:
         )
         x0, y0, x1, y1 = (min(max(end, 0.0), 1.0) for end in ends)
         return x0, y0, x1, y1
+
+    def fit(self, placement: Placement) -> Placement:
+        """Return the placement, made smaller and moved as little as it takes to be in the image."""
+        left, top, right, bottom = self.cutout.extent(placement.pose)
+        scale = self._scale(placement)
+        fitting = min(scale, 1 / (right - left), 1 / (bottom - top))
+        return replace(
+            placement,
+            x=min(max(placement.x, -left * fitting), 1 - right * fitting),
+            y=min(max(placement.y, -top * fitting), 1 - bottom * fitting),
+            scale=placement.scale * fitting / scale,
+        )
 
     def _scale(self, placement: Placement) -> float:
         """Return the side of a pixel of the tile, 1 for the side of the image."""

@@ -96,7 +96,8 @@ class SceneConfig(BaseModel):
     slots: bool = Field(
         default=False,
         description='whether captions write objects as "#1", "#2" ... and labels of the layout are '
-        "these numbers, from 0; the pictures of the objects are the field references of a sample",
+        "these numbers, from 0; the pictures of the objects are the field references of a sample, "
+        "and for collages all are inside the image, the smaller ones in front",
     )
     shadow: bool = Field(default=True, description="whether objects cast a soft shadow")
     captioned_background: Probability = Field(

@@ -1,7 +1,7 @@
 """Composes scenes: an image with its caption, boxes and maps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -74,8 +74,9 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class _Arrangement:
-    """Placements and layers of the objects in their order, and the instance map."""
+    """Objects with their placements and layers, all in the same order, and the instance map."""
 
+    subjects: Sequence[Subject]
     placements: Sequence[Placement]
     layers: Sequence[Layer]
     instances: Classes
@@ -89,7 +90,7 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
     arranged = _arrange(config, subjects, rng)
     semantics = backdrop.semantics.copy()
     objects: list[SceneObject] = []
-    for i, subject in enumerate(subjects):
+    for i, subject in enumerate(arranged.subjects):
         covers = arranged.layers[i].covers
         shown = arranged.instances == i + 1
         semantics[shown] = WATER + 1 + GROUPS.index(subject.glyph.group)
@@ -105,7 +106,7 @@ def compose(config: SceneConfig, rng: np.random.Generator) -> Scene:
                 arranged.placements[i],
             )
         )
-    layers = [layer for _, layer in _front_first(subjects, arranged.layers)]
+    layers = [layer for _, layer in _front_first(arranged.subjects, arranged.layers)]
     caption = _caption(config, objects, background, rng)
     return Scene(
         image=paint_layers(backdrop.image, layers, config.shadow),
@@ -143,35 +144,60 @@ def _arrange(
 ) -> _Arrangement:
     """Return an arrangement in which no object is mostly hidden."""
     if not subjects:
-        return _Arrangement([], [], np.zeros((config.size, config.size), dtype=np.uint8))
+        return _Arrangement([], [], [], np.zeros((config.size, config.size), dtype=np.uint8))
     place = place_objects
     if config.spread and rng.random() < config.spread:
         place = scatter_objects
-    ordered = _front_first(subjects, subjects)
-    artworks = [subject.artwork for _, subject in ordered]
+    artworks = [subject.artwork for _, subject in _front_first(subjects, subjects)]
     best: _Arrangement | None = None
     most = 0.0
     for _ in range(_ATTEMPTS):
         placed = place(artworks, config, rng)
-        placements = [placed[subject.depth] for subject in subjects]
-        layers = [
-            _draw(subject.artwork, placement, config.size)
-            for subject, placement in zip(subjects, placements, strict=True)
-        ]
-        instances = np.zeros((config.size, config.size), dtype=np.uint8)
-        for i, _ in reversed(ordered):
-            instances[layers[i].covers] = i + 1
+        arranged = _draw_all(config, subjects, [placed[subject.depth] for subject in subjects])
         shown = min(
-            float((instances == i + 1).sum() / max(layer.covers.sum(), 1))
-            for i, layer in enumerate(layers)
+            float((arranged.instances == i + 1).sum() / max(layer.covers.sum(), 1))
+            for i, layer in enumerate(arranged.layers)
         )
         if shown > most:
-            best, most = _Arrangement(placements, layers, instances), shown
+            best, most = arranged, shown
         if shown >= _LEAST_VISIBLE:
             break
     if best is None:
         raise ValueError(f"size {config.size} is too small for {len(subjects)} objects")
     return best
+
+
+def _draw_all(
+    config: SceneConfig, subjects: Sequence[Subject], placements: Sequence[Placement]
+) -> _Arrangement:
+    """Return objects at their placements; with slots, as a collage of their boxes shows them."""
+    if config.slots:
+        placements = [
+            subject.artwork.fit(placement)
+            for subject, placement in zip(subjects, placements, strict=True)
+        ]
+        subjects = _put_small_in_front(subjects, placements)
+    layers = [
+        _draw(subject.artwork, placement, config.size)
+        for subject, placement in zip(subjects, placements, strict=True)
+    ]
+    instances = np.zeros((config.size, config.size), dtype=np.uint8)
+    for i, layer in reversed(_front_first(subjects, layers)):
+        instances[layer.covers] = i + 1
+    return _Arrangement(subjects, placements, layers, instances)
+
+
+def _put_small_in_front(
+    subjects: Sequence[Subject], placements: Sequence[Placement]
+) -> list[Subject]:
+    """Return the objects with new depths: the smaller the box, the nearer."""
+    boxes = [
+        subject.artwork.placed_box(placement)
+        for subject, placement in zip(subjects, placements, strict=True)
+    ]
+    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes]
+    nearest = sorted(range(len(areas)), key=areas.__getitem__)
+    return [replace(subject, depth=nearest.index(i)) for i, subject in enumerate(subjects)]
 
 
 def _front_first(subjects: Sequence[Subject], values: Sequence[T]) -> list[tuple[int, T]]:

@@ -11,7 +11,7 @@ from latelier.io.atomic import write_json
 
 IDENTITY_FILE = "cache.json"
 
-VERSION = 2
+VERSION = 3
 """Version of the code that makes views and latents; another number makes old caches unusable.
 
 A test fails where the code gives other values under the same number.
