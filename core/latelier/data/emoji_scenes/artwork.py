@@ -103,7 +103,7 @@ class Artwork:
             placement,
             x=min(max(placement.x, -left * fitting), 1 - right * fitting),
             y=min(max(placement.y, -top * fitting), 1 - bottom * fitting),
-            scale=placement.scale * fitting / scale,
+            scale=placement.scale * (fitting / scale),
         )
 
     def _scale(self, placement: Placement) -> float:

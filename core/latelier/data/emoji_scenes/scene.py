@@ -196,7 +196,7 @@ def _put_small_in_front(
         for subject, placement in zip(subjects, placements, strict=True)
     ]
     areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes]
-    nearest = sorted(range(len(areas)), key=areas.__getitem__)
+    nearest = sorted(range(len(areas)), key=lambda i: (areas[i], -i))  # the last of equal ones
     return [replace(subject, depth=nearest.index(i)) for i, subject in enumerate(subjects)]
 
 

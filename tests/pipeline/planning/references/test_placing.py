@@ -147,6 +147,18 @@ def test_an_object_is_as_large_as_a_round_mask_takes_it(pipe):
         assert 0.55 < x1 - x0 < 0.75
 
 
+def test_several_objects_in_a_round_mask_keep_what_the_text_says_of_them(pipe):
+    row, column = np.mgrid[:16, :16] + 0.5
+    mask = (row - 8) ** 2 + (column - 8) ** 2 < 7.5**2
+    options = {"init_image": PICTURE, "mask": mask, "n": 4, "seed": 4}
+    for picture in pipe.generate(prompt="a cat in front of a dog in a meadow", **options):
+        cat, dog = (
+            (x1 - x0) * (y1 - y0)
+            for x0, y0, x1, y1 in (e["box"] for e in picture.provenance["drew"])
+        )
+        assert cat < dog
+
+
 @pytest.mark.parametrize(
     ("inputs", "shown"),
     [

@@ -7,7 +7,7 @@ from latelier.contracts.images.cutout import Pose
 from latelier.contracts.inputs import Box
 from latelier.databases.picture_database import PictureDatabase
 from latelier.pipeline.planning.references.areas import Area
-from latelier.pipeline.planning.references.shapes import find_entry, find_pose
+from latelier.pipeline.planning.references.shapes import find_entry, find_likeness
 
 WHOLE = Box(x0=0, y0=0, x1=1, y1=1)
 
@@ -33,7 +33,7 @@ def area_of(picture):
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_the_pose_of_a_picture_is_read_off_its_outline(turn, mirrored):
     shown = FLAG.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else FLAG
-    found = find_pose(area_of(shown.rotate(turn, expand=True)), FLAG)
+    found = find_likeness(area_of(shown.rotate(turn, expand=True)), FLAG)
     assert found.pose.turn == pytest.approx(turn, abs=2.5)
     assert found.pose.mirrored == mirrored
     assert found.share > 0.9
@@ -48,14 +48,14 @@ def test_the_entry_with_the_outline_is_found_among_those_that_are_asked_for():
 
 def test_an_outline_of_another_aspect_is_less_alike():
     square = draw((0, 0), (10, 0), (10, 10), (0, 10))
-    assert find_pose(area_of(BAR), square).share < 0.3
+    assert find_likeness(area_of(BAR), square).share < 0.3
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_line_and_a_translucent_picture_are_not_alike():
     line = Area("things", WHOLE, np.eye(240, dtype=bool))
     veil = Image.new("RGBA", (100, 100), (255, 0, 0, 100))
-    assert find_pose(line, veil).share == 0
+    assert find_likeness(line, veil).share == 0
 
 
 def test_pictures_of_like_outlines_are_told_apart_at_the_side_of_the_area():

@@ -75,19 +75,33 @@ def _cut_out(bits: Bits, part: Bits, step: int, group: str) -> Area:
         step: side of a cell.
         group: of the label.
     """
-    rows, columns = (
-        np.minimum(np.arange(side) // step, count - 1)
-        for side, count in zip(bits.shape, part.shape, strict=True)
+    cells = np.ix_(
+        *(
+            _find_cells(side, count, step)
+            for side, count in zip(bits.shape, part.shape, strict=True)
+        )
     )
-    exact = bits & part[np.ix_(rows, columns)]
-    for _ in range(step):  # cells at the edge have their middle outside
-        exact = bits & _grow(exact)
+    exact = bits & part[cells]
+    top, bottom, left, right = _find_bounds(exact)
+    # cells at the edge have their middle outside
+    near = slice(max(0, top - step), bottom + step), slice(max(0, left - step), right + step)
+    for _ in range(step):
+        exact[near] = bits[near] & _grow(exact[near])
+    top, bottom, left, right = _find_bounds(exact)
     height, width = bits.shape
-    shown_rows, shown_columns = (np.flatnonzero(exact.any(axis=axis)) for axis in (1, 0))
-    top, bottom = int(shown_rows[0]), int(shown_rows[-1]) + 1
-    left, right = int(shown_columns[0]), int(shown_columns[-1]) + 1
     box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
     return Area(group, box, exact[top:bottom, left:right])
+
+
+def _find_cells(side: int, count: int, step: int) -> NDArray[np.intp]:
+    """Return the number of the cell of each pixel along a side; the last cell may be wider."""
+    return np.minimum(np.arange(side) // step, count - 1)
+
+
+def _find_bounds(bits: Bits) -> tuple[int, int, int, int]:
+    """Return the top, bottom, left and right of an area (H, W), the ends exclusive."""
+    rows, columns = (np.flatnonzero(bits.any(axis=axis)) for axis in (1, 0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def _grow(bits: Bits) -> Bits:

@@ -10,7 +10,7 @@ from typing import Any
 from latelier.contracts.databases import Database
 from latelier.contracts.images.cutout import Pose
 from latelier.pipeline.planning.references.areas import Area, list_areas
-from latelier.pipeline.planning.references.shapes import find_entry, find_pose
+from latelier.pipeline.planning.references.shapes import find_entry, find_likeness
 from latelier.pipeline.planning.references.slots import Slots, Source
 
 
@@ -42,7 +42,7 @@ def fill_areas(
         area = _choose(free, shown, database)
         free.remove(area)
         picture = database.picture(shown) if isinstance(shown, int) else shown
-        poses.append((area, find_pose(area, picture).pose))
+        poses.append((area, find_likeness(area, picture).pose))
     for area in free[: most - len(slots)]:
         entries = [k for k, entry in enumerate(database.entries) if entry.group == area.group]
         entry, likeness = find_entry(area, database, entries)

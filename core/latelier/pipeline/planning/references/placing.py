@@ -92,8 +92,9 @@ def _place(
     turns = value.turns or choose_turns(count, wishes, rng)
     mirrored = value.mirrored or tuple(k in wishes.mirrored for k in range(count))
     posed = list(zip(cutouts, map(Pose, turns, mirrored), strict=True))
-    arranged = arrange([_aspect(*each) for each in posed], wishes, size, rng, region.box)
-    boxes = tuple(region.shrink(box, *each) for box, each in zip(arranged, posed, strict=True))
+    boxes = arrange([_aspect(*each) for each in posed], wishes, size, rng, region.box)
+    if count == 1:  # several would lose the relations that the text asks for
+        boxes = (region.shrink(boxes[0], *posed[0]),)
     return value.model_copy(update={"boxes": boxes, "turns": turns, "mirrored": mirrored})
 
 

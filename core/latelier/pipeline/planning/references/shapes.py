@@ -61,7 +61,7 @@ class _Outlines:
     aspects: np.ndarray
 
 
-def find_pose(area: Area, picture: Image.Image) -> Likeness:
+def find_likeness(area: Area, picture: Image.Image) -> Likeness:
     """Return how a picture, RGBA, resembles an area most."""
     cutout = Cutout(picture.convert("RGBa"))
     return _refine(area, cutout, _compare(_outline_area(area), _outline(cutout)))

@@ -54,10 +54,9 @@ def leave_out(text: str, absent: Collection[int]) -> str:
     if len(shown) == len(numbers):
         return text
     before, after = read_surroundings(text)
-    if not shown:
-        return f"{before} {after}".strip(" ,")
-    gap = "" if after.startswith(",") else " "
-    return f"{before}{', ' if before else ''}{list_slots(shown)}{gap}{after}".rstrip()
+    listed = list_slots(shown) if shown else ""
+    start = ", ".join(filter(None, (before, listed)))
+    return f"{start}{'' if after.startswith(',') else ' '}{after}".strip(" ,")
 
 
 def _overlaps(box: Box, window: WindowBox) -> bool:

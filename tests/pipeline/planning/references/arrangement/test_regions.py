@@ -46,6 +46,19 @@ def test_a_turned_object_is_fitted_as_it_lies():
     assert sides(turned)[0] > sides(upright)[0] + 0.2  # a square on its tip
 
 
+def test_translucent_objects_shrink_alike():
+    veil = Cutout(Image.new("RGBa", (10, 10), (80, 0, 0, 80)))
+    region = mark_region(circle())
+    assert region.shrink(BOX, veil, Pose()) == region.shrink(BOX, SQUARE, Pose())
+
+
+def test_a_rectangle_between_the_compared_pixels_takes_what_fits_its_box():
+    mask = Image.new("L", (1000, 1000))
+    ImageDraw.Draw(mask).rectangle((333, 207, 691, 777), fill=255)
+    region = mark_region(mask)
+    assert region.shrink(region.box, SQUARE, Pose()) == region.box
+
+
 def test_an_object_that_fits_in_no_size_stays_as_it_is():
     mask = Image.new("L", (128, 128))
     ImageDraw.Draw(mask).rectangle((0, 0, 127, 12), fill=255)

@@ -34,7 +34,7 @@ class Region:
 
     Attributes:
         box: around it.
-        mask: (h, w), where it is, of the whole picture; None if it is `box`.
+        mask: (h, w), where it is, of the whole picture; None if it is all of `box`.
     """
 
     box: Box = WHOLE
@@ -64,6 +64,8 @@ def mark_region(mask: Image.Image) -> Region:
     left, top, right, bottom = bounds
     width, height = mask.size
     box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
+    if (np.asarray(mask.crop(bounds)) > _OPAQUE).all():
+        return Region(box)
     scale = _SIDE / max(mask.size)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     bits = np.asarray(mask.resize(small, Image.Resampling.BOX)) > _OPAQUE
@@ -78,8 +80,8 @@ def _scale(box: Box, scale: float) -> Box:
 
 
 def _share_inside(mask: Bits, box: Box, cutout: Cutout, pose: Pose) -> float:
-    """Return the share, 0..1, of an object in a box that lies in a mask."""
+    """Return the share, 0..1, of an object in a box, by its alpha, that lies in a mask."""
     height, width = mask.shape
     extent = (box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
-    drawn = np.asarray(cutout.draw_in(extent, pose, (width, height)).getchannel(3)) > _OPAQUE
-    return float((drawn & mask).sum() / max(drawn.sum(), 1))
+    alpha = np.asarray(cutout.draw_in(extent, pose, (width, height)).getchannel(3), dtype=float)
+    return float((alpha * mask).sum() / max(alpha.sum(), 1))

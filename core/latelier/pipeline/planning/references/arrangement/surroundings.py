@@ -15,13 +15,18 @@ from latelier.pipeline.planning.references.mentions import ABOUT_PICTURES
 from latelier.pipeline.planning.references.slots import SLOT
 
 _INTRODUCING = "|".join((*ARTICLES, *NUMBERS, *SIZES))
+_DESCRIBING = rf"(?: (?!(?:and|of|while|with|{'|'.join(ARTICLES)})\b)[\w-]+){{0,2}}"
+_INTRODUCED = re.compile(rf"\b(?:{_INTRODUCING}){_DESCRIBING}\s*$", re.IGNORECASE)
 _RELATED = re.compile(
-    rf"\b(?:{'|'.join(RELATIONS)})(?: (?:an?|the))?(?: (?!and\b|while\b|with\b)[\w-]+){{0,2}}\s*$",
+    rf"\b(?:{'|'.join(RELATIONS)})(?: (?:an?|the))?{_DESCRIBING}\s*$|^\s*on(?: (?:an?|the))?\s*$",
     re.IGNORECASE,
 )
-_INTRODUCED = re.compile(
-    rf"\b(?:{_INTRODUCING})(?:,? (?!and\b|of\b|while\b|with\b)[\w-]+){{0,2}}\s*$", re.IGNORECASE
+_BEHIND = re.compile(rf"\b(?:{'|'.join(RELATIONS)})\s*$", re.IGNORECASE)
+_PLACED = re.compile(
+    rf"\b(?:against|at|by|in|on|over|under)(?: (?:an?|the))?{_DESCRIBING}\s*$", re.IGNORECASE
 )
+"""Words before a first object that are about the background: "under a night sky"."""
+
 _PICTURED = re.compile(
     rf"\b(?:(?:an?|the) )?(?:{'|'.join(ABOUT_PICTURES)}) (?:of|with)\s*$", re.IGNORECASE
 )
@@ -43,15 +48,17 @@ def read_surroundings(text: str) -> tuple[str, str]:
     slots = list(SLOT.finditer(text))
     edges = [0, *(edge for slot in slots for edge in slot.span()), len(text)]
     gaps = [text[start:end] for start, end in pairwise(edges)][::2]
-    before, *between = (_leave_out_before(gap) for gap in gaps[:-1])
+    before = gaps[0] if _PLACED.search(gaps[0]) else _BEHIND.sub("", _leave_out_words(gaps[0]))
+    between = [
+        _RELATED.sub("", gap) if _RELATED.search(gap) else _leave_out_words(gap)
+        for gap in gaps[1:-1]
+    ]
     after = [_tidy(gap) for gap in (*between, gaps[-1])]
     return _tidy(before).lstrip(" ,"), " ".join(gap for gap in after if gap not in ("", ","))
 
 
-def _leave_out_before(gap: str) -> str:
-    """Return the words before an object without those about it."""
-    if _RELATED.search(gap):
-        return _RELATED.sub("", gap)
+def _leave_out_words(gap: str) -> str:
+    """Return the words before an object without those that introduce it."""
     return _PICTURED.sub("", _INTRODUCED.sub("", gap))
 
 
