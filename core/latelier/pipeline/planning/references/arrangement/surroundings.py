@@ -16,16 +16,24 @@ from latelier.pipeline.planning.references.slots import SLOT
 
 _INTRODUCING = "|".join((*ARTICLES, *NUMBERS, *SIZES))
 _DESCRIBING = rf"(?: (?!(?:and|of|while|with|{'|'.join(ARTICLES)})\b)[\w-]+){{0,2}}"
+_RELATION = "|".join(RELATIONS)
+
 _INTRODUCED = re.compile(rf"\b(?:{_INTRODUCING}){_DESCRIBING}\s*$", re.IGNORECASE)
+"""Words before an object: "a small striped"."""
+
 _RELATED = re.compile(
-    rf"\b(?:{'|'.join(RELATIONS)})(?: (?:an?|the))?{_DESCRIBING}\s*$|^\s*on(?: (?:an?|the))?\s*$",
+    rf"\b(?:{_RELATION})(?: (?:an?|the))?{_DESCRIBING}\s*$|^\s*on(?: (?:an?|the))?\s*$",
     re.IGNORECASE,
 )
-_BEHIND = re.compile(rf"\b(?:{'|'.join(RELATIONS)})\s*$", re.IGNORECASE)
+"""Words between two objects: "to the left of a small"."""
+
+_BEHIND = re.compile(rf"\b(?:{_RELATION})\s*$", re.IGNORECASE)
+"""What the words before the first object are to it: "a night sky behind"."""
+
 _PLACED = re.compile(
     rf"\b(?:against|at|by|in|on|over|under)(?: (?:an?|the))?{_DESCRIBING}\s*$", re.IGNORECASE
 )
-"""Words before a first object that are about the background: "under a night sky"."""
+"""Words before the first object that are about the background: "under a night sky"."""
 
 _PICTURED = re.compile(
     rf"\b(?:(?:an?|the) )?(?:{'|'.join(ABOUT_PICTURES)}) (?:of|with)\s*$", re.IGNORECASE
