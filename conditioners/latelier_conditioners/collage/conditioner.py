@@ -79,7 +79,7 @@ def _compose(value: Collage, size: tuple[int, int]) -> PIL.Image.Image:
     collage = PIL.Image.new("RGBa", (width, height))
     for number in _list_back_to_front(value):
         box, cutout = _box(value, number), Cutout(value.pictures[number].convert("RGBa"))
-        extent = (box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
+        extent = box.to_pixels((width, height))
         layer = cutout.draw_in(extent, _pose(value, number), (width, height))
         collage = _paste_over(collage, layer)
     return collage

@@ -68,7 +68,7 @@ class LayoutConditioner(ObjectsConditioner[LayoutConfig]):
 
     def _tokens(self, layout: Layout, crop: WindowBox) -> list[int]:
         objects = self._known_objects(layout, self.config.attributes)
-        visible = [self._triple(number, each) for number, each in objects if _overlaps(each, crop)]
+        visible = [self._triple(number, o) for number, o in objects if o.box.overlaps(crop)]
         return self._fill(visible, crop)
 
     def _fill(self, triples: Sequence[Sequence[int]], crop: WindowBox) -> list[int]:
@@ -89,9 +89,3 @@ class LayoutConditioner(ObjectsConditioner[LayoutConfig]):
         last = self.config.sections - 1
         x0, y0, x1, y1 = (round(side * last) for side in box)
         return y0 * (last + 1) + x0, y1 * (last + 1) + x1
-
-
-def _overlaps(each: LayoutObject, crop: WindowBox) -> bool:
-    x0, y0, x1, y1 = crop
-    box = each.box
-    return box.x0 < x1 and x0 < box.x1 and box.y0 < y1 and y0 < box.y1

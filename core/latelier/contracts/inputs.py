@@ -5,7 +5,7 @@ Color: "#rrggbb"; given as that or as a CSS name (format "color").
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -58,6 +58,23 @@ class Box(Frozen, json_schema_extra={"format": "box"}):
         if self.x0 >= self.x1 or self.y0 >= self.y1:
             raise ValueError("a box needs x0 < x1 and y0 < y1")
         return self
+
+    @classmethod
+    def of_pixels(cls, bounds: tuple[int, int, int, int], size: tuple[int, int]) -> Self:
+        """Return the box of left, top, right and bottom in a picture of `size` (width, height)."""
+        left, top, right, bottom = bounds
+        width, height = size
+        return cls(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
+
+    def to_pixels(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Return left, top, right and bottom in a picture of `size` (width, height)."""
+        width, height = size
+        return self.x0 * width, self.y0 * height, self.x1 * width, self.y1 * height
+
+    def overlaps(self, corners: tuple[float, float, float, float]) -> bool:
+        """Return whether it shares an area with a rectangle x0, y0, x1, y1."""
+        x0, y0, x1, y1 = corners
+        return self.x0 < x1 and x0 < self.x1 and self.y0 < y1 and y0 < self.y1
 
 
 def _read_color(value: Any) -> str:

@@ -82,14 +82,13 @@ def _cut_out(bits: Bits, part: Bits, step: int, group: str) -> Area:
         )
     )
     exact = bits & part[cells]
-    top, bottom, left, right = _find_bounds(exact)
+    left, top, right, bottom = _find_bounds(exact)
     # cells at the edge have their middle outside
     near = slice(max(0, top - step), bottom + step), slice(max(0, left - step), right + step)
     for _ in range(step):
         exact[near] = bits[near] & _grow(exact[near])
-    top, bottom, left, right = _find_bounds(exact)
-    height, width = bits.shape
-    box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
+    left, top, right, bottom = bounds = _find_bounds(exact)
+    box = Box.of_pixels(bounds, (bits.shape[1], bits.shape[0]))
     return Area(group, box, exact[top:bottom, left:right])
 
 
@@ -99,9 +98,9 @@ def _find_cells(side: int, count: int, step: int) -> NDArray[np.intp]:
 
 
 def _find_bounds(bits: Bits) -> tuple[int, int, int, int]:
-    """Return the top, bottom, left and right of an area (H, W), the ends exclusive."""
+    """Return the left, top, right and bottom of an area (H, W), the ends exclusive."""
     rows, columns = (np.flatnonzero(bits.any(axis=axis)) for axis in (1, 0))
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _grow(bits: Bits) -> Bits:

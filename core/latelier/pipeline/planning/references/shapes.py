@@ -64,7 +64,7 @@ class _Outlines:
 def find_likeness(area: Area, picture: Image.Image) -> Likeness:
     """Return how a picture, RGBA, resembles an area most."""
     cutout = Cutout(picture.convert("RGBa"))
-    return _refine(area, cutout, _compare(_outline_area(area), _outline(cutout)))
+    return _refine(_reduce(area), cutout, _compare(_outline_area(area), _outline(cutout)))
 
 
 def find_entry(area: Area, database: Database, entries: Iterable[int]) -> tuple[int, Likeness]:
@@ -72,27 +72,33 @@ def find_entry(area: Area, database: Database, entries: Iterable[int]) -> tuple[
     outline, read = _outline_area(area), database.picture
     found = {number: _compare(outline, _outline_entry(read, number)) for number in entries}
     tried = sorted(found, key=lambda number: -found[number].share)[:_TRIED]
+    wanted = _reduce(area)
     refined = {
-        number: _refine(area, Cutout(read(number).convert("RGBa")), found[number])
+        number: _refine(wanted, Cutout(read(number).convert("RGBa")), found[number])
         for number in tried
     }
     best = max(refined, key=lambda number: refined[number].share)
     return best, refined[best]
 
 
-def _refine(area: Area, cutout: Cutout, near: Likeness) -> Likeness:
-    """Return how a cutout resembles an area most that is turned a little more or less.
-
-    It is drawn as it will be: as large as fits into the box of the area.
-    """
+def _reduce(area: Area) -> Image.Image:
+    """Return an area at the size at which the most alike are compared, mode L."""
     mask = Image.fromarray(area.shape.astype(np.uint8) * 255)
     scale = _SIDE / max(mask.size)
     size = (max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
-    wanted = _to_bits(mask.resize(size, Image.Resampling.BOX))
+    return mask.resize(size, Image.Resampling.BOX)
+
+
+def _refine(wanted: Image.Image, cutout: Cutout, near: Likeness) -> Likeness:
+    """Return how a cutout resembles a reduced area most that is turned a little more or less.
+
+    It is drawn as it will be: as large as fits into the box of the area.
+    """
+    size = wanted.size
     poses = [Pose(near.pose.turn + offset, near.pose.mirrored) for offset in _OFFSETS]
     drawn = [_to_bits(cutout.draw_in((0, 0, *size), pose, size).getchannel(3)) for pose in poses]
-    shares = [_overlap(bits[None], wanted[None])[0] for bits in drawn]
-    best = int(np.argmax(shares))
+    shares = _overlap(np.stack(drawn), _to_bits(wanted))
+    best = int(shares.argmax())
     return Likeness(poses[best], float(shares[best]))
 
 

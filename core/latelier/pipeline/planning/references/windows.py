@@ -3,16 +3,15 @@
 from collections.abc import Collection
 from typing import Any
 
-from latelier.contracts.inputs import Box
 from latelier.pipeline.conditioning.rows import Rows
 from latelier.pipeline.parts import PipelineParts
 from latelier.pipeline.planning.references.arrangement.surroundings import read_surroundings
 from latelier.pipeline.planning.references.lookup import find_pictures
 from latelier.pipeline.planning.references.slots import list_slots, slots_in
-from latelier.pipeline.tiling.windows import Box as WindowBox
+from latelier.pipeline.tiling.windows import Box
 
 
-def restrict_to_window(parts: PipelineParts, rows: Rows, window: WindowBox) -> Rows:
+def restrict_to_window(parts: PipelineParts, rows: Rows, window: Box) -> Rows:
     """Return rows whose texts have no slot of an object that lies outside a window.
 
     Args:
@@ -34,12 +33,12 @@ def restrict_to_window(parts: PipelineParts, rows: Rows, window: WindowBox) -> R
     return restricted
 
 
-def _restrict(value: Any, references: Any, window: WindowBox) -> Any:
+def _restrict(value: Any, references: Any, window: Box) -> Any:
     """Return the input of a text for a window; None if nothing of it is left."""
     boxes = getattr(references, "boxes", None)
     if value is None or boxes is None:
         return value
-    absent = {number for number, box in enumerate(boxes) if not _overlaps(box, window)}
+    absent = {number for number, box in enumerate(boxes) if not box.overlaps(window)}
     text = leave_out(value.text, absent)
     return value.model_copy(update={"text": text}) if text else None
 
@@ -57,8 +56,3 @@ def leave_out(text: str, absent: Collection[int]) -> str:
     listed = list_slots(shown) if shown else ""
     start = ", ".join(filter(None, (before, listed)))
     return f"{start}{'' if after.startswith(',') else ' '}{after}".strip(" ,")
-
-
-def _overlaps(box: Box, window: WindowBox) -> bool:
-    x0, y0, x1, y1 = window
-    return box.x0 < x1 and x0 < box.x1 and box.y0 < y1 and y0 < box.y1

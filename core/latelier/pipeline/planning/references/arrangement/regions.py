@@ -61,13 +61,11 @@ def mark_region(mask: Image.Image) -> Region:
     bounds = mask.getbbox()
     if bounds is None:
         return Region()
-    left, top, right, bottom = bounds
-    width, height = mask.size
-    box = Box(x0=left / width, y0=top / height, x1=right / width, y1=bottom / height)
+    box = Box.of_pixels(bounds, mask.size)
     if (np.asarray(mask.crop(bounds)) > _OPAQUE).all():
         return Region(box)
     scale = _SIDE / max(mask.size)
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = (max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
     bits = np.asarray(mask.resize(small, Image.Resampling.BOX)) > _OPAQUE
     return Region(box, bits)
 
@@ -81,7 +79,6 @@ def _scale(box: Box, scale: float) -> Box:
 
 def _share_inside(mask: Bits, box: Box, cutout: Cutout, pose: Pose) -> float:
     """Return the share, 0..1, of an object in a box, by its alpha, that lies in a mask."""
-    height, width = mask.shape
-    extent = (box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
-    alpha = np.asarray(cutout.draw_in(extent, pose, (width, height)).getchannel(3), dtype=float)
+    size = (mask.shape[1], mask.shape[0])
+    alpha = np.asarray(cutout.draw_in(box.to_pixels(size), pose, size).getchannel(3), dtype=float)
     return float((alpha * mask).sum() / max(alpha.sum(), 1))
