@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from kornia.contrib import connected_components
 from numpy.typing import NDArray
+from PIL import Image
 from torch.nn.functional import max_pool2d
 
 from latelier.contracts.inputs import Box
@@ -44,13 +45,19 @@ def list_areas(labels: NDArray[Any], groups: Mapping[int, str]) -> list[Area]:
         groups: label -> its group.
     """
     step = -(-max(labels.shape) // _SIDE)
-    small = labels[step // 2 :: step, step // 2 :: step]
-    found = [
-        _cut_out(labels == label, part, step, group)
-        for label, group in groups.items()
-        for part in _divide(small == label)
-    ]
+    found: list[Area] = []
+    for label, group in groups.items():
+        bits = labels == label
+        parts = _divide(bits[step // 2 :: step, step // 2 :: step])
+        found += [_cut_out(bits, part, step, group) for part in parts]
     return sorted(found, key=lambda area: -int(area.shape.sum()))
+
+
+def reduce_mask(mask: Image.Image, side: int) -> Image.Image:
+    """Return a mask, mode L, whose longest side is `side` pixels."""
+    scale = side / max(mask.size)
+    size = (max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
+    return mask.resize(size, Image.Resampling.BOX)
 
 
 def _divide(bits: Bits) -> Iterator[Bits]:

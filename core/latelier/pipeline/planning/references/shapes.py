@@ -10,7 +10,7 @@ from PIL import Image
 
 from latelier.contracts.databases import Database
 from latelier.contracts.images.cutout import Cutout, Pose
-from latelier.pipeline.planning.references.areas import Area, Bits
+from latelier.pipeline.planning.references.areas import Area, Bits, reduce_mask
 
 _POSES = tuple(
     Pose(turn, mirrored)
@@ -64,7 +64,8 @@ class _Outlines:
 def find_likeness(area: Area, picture: Image.Image) -> Likeness:
     """Return how a picture, RGBA, resembles an area most."""
     cutout = Cutout(picture.convert("RGBa"))
-    return _refine(_reduce(area), cutout, _compare(_outline_area(area), _outline(cutout)))
+    wanted = reduce_mask(_mask_of(area), _SIDE)
+    return _refine(wanted, cutout, _compare(_outline_area(area), _outline(cutout)))
 
 
 def find_entry(area: Area, database: Database, entries: Iterable[int]) -> tuple[int, Likeness]:
@@ -72,21 +73,13 @@ def find_entry(area: Area, database: Database, entries: Iterable[int]) -> tuple[
     outline, read = _outline_area(area), database.picture
     found = {number: _compare(outline, _outline_entry(read, number)) for number in entries}
     tried = sorted(found, key=lambda number: -found[number].share)[:_TRIED]
-    wanted = _reduce(area)
+    wanted = reduce_mask(_mask_of(area), _SIDE)
     refined = {
         number: _refine(wanted, Cutout(read(number).convert("RGBa")), found[number])
         for number in tried
     }
     best = max(refined, key=lambda number: refined[number].share)
     return best, refined[best]
-
-
-def _reduce(area: Area) -> Image.Image:
-    """Return an area at the size at which the most alike are compared, mode L."""
-    mask = Image.fromarray(area.shape.astype(np.uint8) * 255)
-    scale = _SIDE / max(mask.size)
-    size = (max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
-    return mask.resize(size, Image.Resampling.BOX)
 
 
 def _refine(wanted: Image.Image, cutout: Cutout, near: Likeness) -> Likeness:
@@ -120,9 +113,13 @@ def _outline(cutout: Cutout) -> _Outlines:
     return _Outlines(np.stack(bits), np.array(aspects))
 
 
+def _mask_of(area: Area) -> Image.Image:
+    return Image.fromarray(area.shape.astype(np.uint8) * 255)
+
+
 def _outline_area(area: Area) -> _Outlines:
     height, width = area.shape.shape
-    bits = _to_square(Image.fromarray(area.shape.astype(np.uint8) * 255))
+    bits = _to_square(_mask_of(area))
     return _Outlines(bits[None], np.array([width / height]))
 
 

@@ -1,14 +1,13 @@
 """The part of a picture in which objects are placed: all of it, or what a mask marks."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.contracts.inputs import Box
+from latelier.pipeline.planning.references.areas import Bits, reduce_mask
 
 WHOLE = Box(x0=0, y0=0, x1=1, y1=1)
 """The whole picture."""
@@ -24,8 +23,6 @@ _INSIDE = 0.98
 """Share of an object that must lie in the mask: the rest is lost at its edge."""
 
 _OPAQUE = 127
-
-Bits: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +61,7 @@ def mark_region(mask: Image.Image) -> Region:
     box = Box.of_pixels(bounds, mask.size)
     if (np.asarray(mask.crop(bounds)) > _OPAQUE).all():
         return Region(box)
-    scale = _SIDE / max(mask.size)
-    small = (max(1, round(mask.width * scale)), max(1, round(mask.height * scale)))
-    bits = np.asarray(mask.resize(small, Image.Resampling.BOX)) > _OPAQUE
-    return Region(box, bits)
+    return Region(box, np.asarray(reduce_mask(mask, _SIDE)) > _OPAQUE)
 
 
 def _scale(box: Box, scale: float) -> Box:
