@@ -94,8 +94,13 @@ SLOTTED = SceneConfig(
 )
 
 
-def test_the_collage_draws_each_object_where_the_scene_has_it() -> None:
-    data = EmojiScenes(SLOTTED, length=40)
+HUGE = SLOTTED.model_copy(update={"scale": (1.0, 1.0), "rotation": (-45.0, 45.0)})
+"""Without help, many objects reach beyond the image."""
+
+
+@pytest.mark.parametrize("config", [SLOTTED, HUGE])
+def test_the_collage_draws_each_object_where_the_scene_has_it(config: SceneConfig) -> None:
+    data = EmojiScenes(config, length=40)
     for index in range(40):
         given = data[index]["collage"]
         for k, thing in enumerate(data.scene(index).objects):
