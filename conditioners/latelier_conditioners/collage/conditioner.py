@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import PIL.Image
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -14,8 +15,8 @@ from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import InvalidInputError
 from latelier.contracts.images.cutout import Cutout, Pose
 from latelier.contracts.inputs import Box
-from latelier_conditioners.collage.inputs import Collage, CollageConfig
-from latelier_conditioners.common.references import check_references, put_over_grey
+from latelier_conditioners.collage.inputs import BACKDROPS, Collage, CollageConfig
+from latelier_conditioners.common.references import check_references, put_over
 from latelier_conditioners.common.spatial import (
     encode_images,
     place_of_first_stage,
@@ -31,7 +32,9 @@ class CollageConditioner(Conditioner[CollageConfig]):
     of the collage lies on the cell that it shows, convolutions copy it, and far fewer samples are
     needed than where attention must find it. The model joins the objects with what is behind them,
     and gives them shadows. It has no weights: the first stage, which is not trained with it,
-    encodes the collage over grey. Cells without a picture are 0.
+    encodes the collage over each of `BACKDROPS`, so that a model sees what shines through and what
+    a cell at an edge is over any colour, which lies between those over black and white. A collage
+    that shows nothing is 0.
     """
 
     Input = Collage
@@ -55,21 +58,25 @@ class CollageConditioner(Conditioner[CollageConfig]):
         return {"collage": torch.tensor(np.stack(collages)).permute(0, 3, 1, 2).contiguous()}
 
     def forward(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> ConditionPart:
-        """Return the spatial part (B, C + 1, h, w): latents and alpha.
+        """Return the spatial part (B, K C + 1, h, w): latents over K backdrops, and alpha.
 
         Raises:
             CompatibilityError: `geometry` has no first stage, or one with other latent channels.
         """
         _, dtype = place_of_first_stage(geometry)
-        images, alpha = put_over_grey(batch["collage"].to(dtype) / 255)
+        collage = batch["collage"].to(dtype) / 255
+        images = torch.cat([put_over(collage, level) for level in BACKDROPS])
         latents = encode_images(images, geometry, self.config.latent_channels, "collages")
+        latents = rearrange(latents, "(k b) c h w -> b (k c) h w", k=len(BACKDROPS))
+        alpha = collage[:, 3:]
         shares = adaptive_avg_pool2d(alpha, (latents.shape[2], latents.shape[3]))
-        return ConditionPart(spatial=torch.cat([latents * (shares > 0), shares], dim=1))
+        is_shown = alpha.amax(dim=(1, 2, 3), keepdim=True) > 0
+        return ConditionPart(spatial=torch.cat([latents * is_shown, shares], dim=1))
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros for `rows` rows: nothing is shown."""
         _, dtype = place_of_first_stage(geometry)
-        zeros = zero_map(rows, self.config.latent_channels + 1, geometry)
+        zeros = zero_map(rows, self.config.outputs().spatial, geometry)
         return ConditionPart(spatial=zeros.to(dtype))
 
 

@@ -9,6 +9,9 @@ from latelier.contracts.configs import OutputSpec, SpatialConfig
 from latelier.contracts.inputs import Box
 from latelier_conditioners.references.inputs import References
 
+BACKDROPS = (0.0, -1.0, 1.0)
+"""Levels in [-1, 1] of the greys that a collage is encoded over."""
+
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 
 
@@ -19,7 +22,7 @@ class CollageConfig(SpatialConfig):
     max_references: int = Field(default=3, ge=1, le=16, description="pictures that fit")
 
     def outputs(self) -> OutputSpec:
-        return OutputSpec(spatial=self.latent_channels + 1)
+        return OutputSpec(spatial=len(BACKDROPS) * self.latent_channels + 1)
 
     @property
     def reference_role(self) -> Literal["placed_pictures"]:

@@ -25,12 +25,12 @@ def check_references(pictures: Sequence[Any], most: int) -> None:
         )
 
 
-def put_over_grey(premultiplied: Tensor) -> tuple[Tensor, Tensor]:
-    """Return images (B, 3, H, W) in [-1, 1] over the grey 0, and their alpha (B, 1, H, W) in 0..1.
+def put_over(premultiplied: Tensor, level: float) -> Tensor:
+    """Return images (B, 3, H, W) in [-1, 1] over a grey of this level in [-1, 1].
 
     Args:
         premultiplied: RGBA (B, 4, H, W) in 0..1, the colours multiplied by alpha.
+        level: -1 is black, 1 is white.
     """
     colours, alpha = premultiplied[:, :3], premultiplied[:, 3:]
-    # in 0..1 it is colours + (1 - alpha) / 2
-    return 2 * colours - alpha, alpha
+    return 2 * colours - 1 + (1 + level) * (1 - alpha)

@@ -15,7 +15,7 @@ from latelier.contracts.condition import ConditionPart, Stream
 from latelier.contracts.conditioner import Conditioner
 from latelier.contracts.errors import CompatibilityError
 from latelier.contracts.images.references import visible_box
-from latelier_conditioners.common.references import check_references, put_over_grey
+from latelier_conditioners.common.references import check_references, put_over
 from latelier_conditioners.common.spatial import encode_images, place_of_first_stage
 from latelier_conditioners.references.inputs import PLACE_WIDTH, References, ReferencesConfig
 
@@ -84,8 +84,9 @@ class ReferencesConditioner(Conditioner[ReferencesConfig]):
     def _tokens(self, pictures: Tensor, geometry: PictureGeometry) -> Tensor:
         """Return the tokens (R, N, width - K) of pictures (R, 4, S, S), without their slots."""
         _, dtype = place_of_first_stage(geometry)
-        images, alpha = put_over_grey(pictures.to(dtype) / 255)
-        latents = self._encode(images, geometry)
+        premultiplied = pictures.to(dtype) / 255
+        latents = self._encode(put_over(premultiplied, 0.0), geometry)
+        alpha = premultiplied[:, 3:]
         cells = adaptive_avg_pool2d(alpha, (latents.shape[2], latents.shape[3]))
         patches = pixel_unshuffle(torch.cat([latents, cells], dim=1), self.config.patch)
         places = _encode_places(*patches.shape[2:]).to(patches)

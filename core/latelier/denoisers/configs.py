@@ -346,8 +346,9 @@ class UViTConfig(TokensConfig):
     copies: tuple[str, ...] = Field(
         default=(),
         max_length=16,
-        description="spatial parts whose first out_channels channels are latents: gates of each "
-        "position and channel add them, and x, to the prediction, so that what they show is copied",
+        description="spatial parts that begin with latents of out_channels channels, one or more: "
+        "gates of each position and channel add them, and x, to the prediction, so that what they "
+        "show is copied",
     )
 
     @property
@@ -359,6 +360,14 @@ class UViTConfig(TokensConfig):
     def use_scale_shift_norm(self) -> bool:
         """The timestep scales and shifts the norms of residual blocks."""
         return True
+
+    @property
+    def copied_channels(self) -> dict[str, int]:
+        """Channels of each of `copies` that are copied: whole latents, what follows is not."""
+        return {
+            name: self.spatial[name] // self.out_channels * self.out_channels
+            for name in self.copies
+        }
 
     @property
     def supports(self) -> frozenset[str]:

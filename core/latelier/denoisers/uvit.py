@@ -63,7 +63,7 @@ class UViT(ConditionedDenoiser[UViTConfig]):
             zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
         )
         if config.copies:
-            copied = (1 + len(config.copies)) * config.out_channels
+            copied = config.out_channels + sum(config.copied_channels.values())
             self.gates = zero_init(Conv2d(channels, copied, 1))
         self.add_condition_layers()
         self.spec = _describe(config)
@@ -98,11 +98,13 @@ class UViT(ConditionedDenoiser[UViTConfig]):
         return out.to(x.dtype)
 
     def _copy_into(self, out: Tensor, features: Tensor, x: Tensor, condition: Condition) -> Tensor:
-        """Return the prediction (B, C_out, h, w) plus x and the copied parts times their gates."""
-        parts = (condition.spatial[name][:, : out.shape[1]] for name in self.config.copies)
-        gates = self.gates(features).chunk(1 + len(self.config.copies), dim=1)
-        for gate, source in zip(gates, (x, *parts), strict=True):
-            out = torch.addcmul(out, gate, source)  # in the wider type: x is not rounded
+        """Return the prediction (B, C_out, h, w) plus x and copied latents times their gates."""
+        copied = self.config.copied_channels.items()
+        sources = [x, *(condition.spatial[name][:, :count] for name, count in copied)]
+        gates = self.gates(features).split(out.shape[1], dim=1)
+        latents = (each for source in sources for each in source.split(out.shape[1], dim=1))
+        for gate, each in zip(gates, latents, strict=True):
+            out = torch.addcmul(out, gate, each)  # in the wider type: x is not rounded
         return out
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:

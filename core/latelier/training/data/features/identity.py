@@ -15,7 +15,7 @@ from latelier.training.data.cache.identity import CacheIdentity
 
 IDENTITY_FILE = "cache.json"
 
-VERSION = 4
+VERSION = 5
 """Version of the code that makes features; another number makes old ones unusable.
 
 A test fails where the code gives other values under the same number.
