@@ -90,6 +90,16 @@ def test_gates_copy_x_and_the_first_channels_of_parts() -> None:
     torch.testing.assert_close(exact, 2 * x - 3 * shown[:, :4])
 
 
+def test_gates_copy_all_latents_of_a_part_but_not_what_follows() -> None:
+    model = new_uvit(spatial={"shown": 10}, copies=("shown",))
+    for first, gate in ((4, -3.0), (8, 5.0)):
+        torch.nn.init.constant_(model.gates.bias[first : first + 4], gate)
+    x, shown = draw(2, 4, 8, 12), draw(2, 10, 8, 12, seed=2)
+    predicted = model(x, T, Condition(spatial={"shown": shown}))
+    assert len(model.gates.bias) == 12
+    torch.testing.assert_close(predicted, 5 * shown[:, 4:8] - 3 * shown[:, :4])
+
+
 def test_gates_depend_on_normalised_features(small_uvit: Any) -> None:
     model = small_uvit(spatial={"shown": 4}, copies=("shown",))
     torch.nn.init.zeros_(model.gates.bias)

@@ -19,6 +19,7 @@ class Pooling:
 
 
 GEOMETRY = PictureGeometry((16, 32), (8, 16), first_stage=Pooling())
+ALPHA = 9  # after latents over grey, black and white
 RED, BLUE = (255, 0, 0, 255), (0, 0, 255, 255)
 
 
@@ -43,9 +44,19 @@ def spatial(*pairs):
 
 def test_a_picture_fits_its_box_and_is_centred_in_it():
     part = spatial((drawing(), [0, 0, 0.5, 1]))  # 16 x 16 pixels, and the drawing is 2 x 1
-    rows, columns = np.nonzero(part[3].numpy() > 0.2)  # edges are soft
+    rows, columns = np.nonzero(part[ALPHA].numpy() > 0.2)  # edges are soft
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (2, 5, 0, 7)
-    assert part[:, 3, 4].tolist() == pytest.approx([1, -1, -1, 1], abs=0.02)  # red, and alpha
+    assert part[:3, 3, 4].tolist() == pytest.approx([1, -1, -1], abs=0.02)  # red
+    assert part[ALPHA, 3, 4] == pytest.approx(1, abs=0.02)
+
+
+def test_the_collage_is_seen_over_grey_black_and_white():
+    grey, black, white, alpha = spatial((drawing((255, 0, 0, 128)), [0, 0, 0.5, 1])).split(3)
+    assert grey[:, 3, 12].tolist() == [0, 0, 0]  # beside it
+    assert black[:, 3, 12].tolist() == [-1, -1, -1]
+    assert white[:, 3, 12].tolist() == [1, 1, 1]
+    torch.testing.assert_close(grey, (black + white) / 2)
+    torch.testing.assert_close(white - black, 2 * (1 - alpha).expand(3, -1, -1))
 
 
 class Brighter(Pooling):
@@ -55,20 +66,15 @@ class Brighter(Pooling):
         return super().encode(images) + 0.5
 
 
-def test_cells_without_a_picture_are_zero_and_so_is_nothing():
+def test_what_shows_nothing_is_zero_also_beside_a_collage_that_does():
     geometry = replace(GEOMETRY, first_stage=Brighter())
-    value = collage((drawing(), [0, 0, 0.5, 1]))
-    part = new()(new().prepare([value], geometry), geometry).spatial[0]
-    assert part[:, 3, 4].all()
-    assert not part[:, :, 9:].any()
-    nothing = new().null(2, GEOMETRY).spatial
-    assert nothing.shape == (2, 4, 8, 16)
+    values = [collage((drawing(), [0, 0, 0.5, 1])), Collage(pictures=[], boxes=[])]
+    shown, empty = new()(new().prepare(values, geometry), geometry).spatial
+    assert shown[:ALPHA].ne(0).any(dim=0).all()
+    assert not empty.any()
+    nothing = new().null(2, geometry).spatial
+    assert nothing.shape == (2, 10, 8, 16)
     assert not nothing.any()
-
-
-def test_a_sample_without_pictures_is_nothing():
-    empty = new().prepare([Collage(pictures=[], boxes=[])], GEOMETRY)
-    assert torch.equal(new()(empty, GEOMETRY).spatial, new().null(1, GEOMETRY).spatial)
 
 
 def test_smaller_boxes_are_in_front_in_any_order():
@@ -82,9 +88,10 @@ def test_smaller_boxes_are_in_front_in_any_order():
 def test_half_transparent_pictures_show_what_is_below():
     veil = drawing((255, 0, 0, 128))
     below, above = (drawing(BLUE), [0, 0, 1, 1]), (veil, [0.25, 0.25, 0.75, 0.75])
-    red, _, blue, alpha = spatial(below, above)[:, 4, 8].tolist()
-    assert (red, blue) == pytest.approx((0, 0), abs=0.02)
-    assert alpha == 1
+    part = spatial(below, above)[:, 4, 8]
+    for over in (part[:3], part[3:6], part[6:9]):
+        assert over.tolist() == pytest.approx([0, -1, 0], abs=0.02)
+    assert part[ALPHA] == 1
 
 
 def test_pictures_are_mirrored_and_turned_before_they_fit_their_boxes():

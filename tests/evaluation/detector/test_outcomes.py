@@ -1,15 +1,8 @@
 import pytest
-import torch
 
 from latelier.data.emoji_scenes.claims import RelationClaim
 from latelier.data.emoji_scenes.layout import Box
-from latelier.evaluation.detector.objects import DetectedObject
 from latelier.evaluation.detector.outcomes import is_related, list_ious
-
-
-def _found(box: Box) -> DetectedObject:
-    return DetectedObject(box, torch.zeros(2), torch.ones(3, 3) > 0)
-
 
 LEFT, RIGHT = (0.0, 0.3, 0.4, 0.7), (0.6, 0.3, 1.0, 0.7)
 LARGE, INSIDE = (0.0, 0.0, 1.0, 1.0), (0.3, 0.5, 0.7, 0.9)
@@ -33,10 +26,10 @@ def test_relations_are_read_from_boxes(
     subject: Box, words: str, other: Box, is_right: bool
 ) -> None:
     claim = RelationClaim(0, words, 1)  # type: ignore[arg-type]
-    assert is_related(claim, [_found(subject), _found(other)]) == is_right
-    assert not is_related(claim, [_found(subject), None])
+    assert is_related(claim, [subject, other]) == is_right
+    assert not is_related(claim, [subject, None])
 
 
 def test_the_iou_of_a_missing_object_is_zero() -> None:
     boxes = (0.0, 0.0, 0.5, 1.0), (0.0, 0.0, 1.0, 1.0)
-    assert list_ious([_found(boxes[0]), None], [boxes[1], boxes[1]]) == [0.5, 0.0]
+    assert list_ious([boxes[0], None], [boxes[1], boxes[1]]) == [0.5, 0.0]

@@ -48,7 +48,7 @@ def small(out: Path) -> dict[str, Any]:
             "text": {"width": 32},
             "layout": {"width": 32},
         },
-        "spatial": {"collage": 7, "semantic_map": 12, "mask": 7, "low_resolution": 3},
+        "spatial": {"collage": 19, "semantic_map": 12, "mask": 7, "low_resolution": 3},
     }  # fmt: skip
     changes: dict[str, Any] = {
         "text": {"width": 32, "layers": 1, "vocab_size": 600},

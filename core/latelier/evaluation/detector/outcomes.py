@@ -10,8 +10,8 @@ from latelier.evaluation.detector.look_alikes import look_alike
 from latelier.evaluation.detector.objects import DetectedObject, boxes_iou, match_glyphs
 from latelier.evaluation.detector.reading import SceneReading
 
-Found = Sequence[DetectedObject | None]
-"""What is seen of the objects of a scene, None for one that is missing."""
+Found = Sequence[Box | None]
+"""The boxes of the objects of a scene in a picture, None for one that is missing."""
 
 RIGHT_BOX = 0.5
 """IoU with its box, at least, of an object in its place, as in Pascal VOC."""
@@ -24,9 +24,12 @@ _PLACES = list(PLACES)
 
 
 def match_objects(reading: SceneReading, scenes: Sequence[Scene]) -> list[Found]:
-    """Return what is seen of the objects of each scene."""
+    """Return where a detector sees the objects of each scene."""
     return [
-        match_glyphs(objects, [each.glyph.index for each in scene.objects])
+        [
+            None if match is None else match.box
+            for match in match_glyphs(objects, [each.glyph.index for each in scene.objects])
+        ]
         for objects, scene in zip(reading.objects, scenes, strict=True)
     ]
 
@@ -39,23 +42,23 @@ def is_first_choice(objects: Sequence[DetectedObject], scene: Scene) -> bool:
 def list_ious(found: Found, boxes: Sequence[Box]) -> list[float]:
     """Return the IoU of each object that is seen with its box; that of a missing one is 0."""
     return [
-        0.0 if each is None else boxes_iou(each.box, box)
+        0.0 if each is None else boxes_iou(each, box)
         for each, box in zip(found, boxes, strict=True)
     ]
 
 
 def is_related(claim: RelationClaim, found: Found) -> bool:
-    """Return whether two detected objects are placed as a caption says.
+    """Return whether two objects are placed as a caption says.
 
     Boxes do not show which of two objects is in front, and reach a little too far.
     """
     subject, other = found[claim.subject], found[claim.other]
     if subject is None or other is None:
         return False
-    gap = max(gaps(subject.box, other.box))
+    gap = max(gaps(subject, other))
     if claim.relation in _OVERLAPS:
         return gap < 0
-    return gap > -_MOST_OVERLAP and direction(subject.box, other.box) == claim.relation
+    return gap > -_MOST_OVERLAP and direction(subject, other) == claim.relation
 
 
 def compare_background(reading: SceneReading, k: int, scene: Scene) -> dict[str, bool]:

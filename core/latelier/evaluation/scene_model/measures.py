@@ -20,11 +20,11 @@ from latelier.evaluation.detector.outcomes import (
     is_first_choice,
     is_related,
     list_ious,
-    match_objects,
 )
 from latelier.evaluation.mean_iou import mean_iou
 from latelier.evaluation.scene_model.examples import JudgedPictures
 from latelier.evaluation.scene_model.masks import enlarge, hide_object
+from latelier.evaluation.scene_model.second_look import find_objects
 from latelier.evaluation.scenes import to_images
 from latelier.metrics.psnr import psnr
 
@@ -59,7 +59,7 @@ def measure_presence(pictures: JudgedPictures) -> Measured:
     "all_present"; "relation": of the relations that the caption states, those of two objects that
     are there and are placed so.
     """
-    matches = match_objects(pictures.reading, pictures.scenes)
+    matches = find_objects(pictures)
     relations = [
         is_related(claim, found)
         for found, scene in zip(matches, pictures.scenes, strict=True)
@@ -88,9 +88,7 @@ def measure_layout(pictures: JudgedPictures) -> Measured:
     """Return how often an object is the right one at IoU 0.5 or more with its box ("layout")."""
     outcomes = [
         is_right
-        for found, scene in zip(
-            match_objects(pictures.reading, pictures.scenes), pictures.scenes, strict=True
-        )
+        for found, scene in zip(find_objects(pictures), pictures.scenes, strict=True)
         for is_right in _boxes_right(found, scene)
     ]
     return _shares(layout=outcomes)
@@ -112,10 +110,8 @@ def measure_inpainting(pictures: JudgedPictures) -> Measured:
         for image, scene_image, scene in _with_originals(pictures)
     ]
     found = [
-        match[0] is not None and boxes_iou(match[0].box, scene.objects[0].box) > 0
-        for match, scene in zip(
-            match_objects(pictures.reading, pictures.scenes), pictures.scenes, strict=True
-        )
+        boxes[0] is not None and boxes_iou(boxes[0], scene.objects[0].box) > 0
+        for boxes, scene in zip(find_objects(pictures), pictures.scenes, strict=True)
     ]
     return _shares(exact=exact, found=found)
 
@@ -135,7 +131,7 @@ def measure_together(pictures: JudgedPictures) -> Measured:
     caption says.
     """
     outcomes = []
-    matches = match_objects(pictures.reading, pictures.scenes)
+    matches = find_objects(pictures)
     for k, (image, original, scene) in enumerate(_with_originals(pictures)):
         outcomes.append(
             _is_known_exact(image, original, hide_object(scene))

@@ -45,7 +45,7 @@ def make_collage_pipeline(database="emoji"):
         "collage": ("collage", {"latent_channels": 3, "absence": "guided"}),
         "semantic_map": ("semantic_map", maps),
     }
-    return compose(conditioners, {"spatial": {"collage": 4, "semantic_map": 3}}, 16, database)
+    return compose(conditioners, {"spatial": {"collage": 10, "semantic_map": 3}}, 16, database)
 
 
 def compose(conditioners, takes, size, database="emoji"):
