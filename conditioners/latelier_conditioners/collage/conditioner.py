@@ -76,7 +76,7 @@ class CollageConditioner(Conditioner[CollageConfig]):
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros for `rows` rows: nothing is shown."""
         _, dtype = place_of_first_stage(geometry)
-        zeros = zero_map(rows, self.config.outputs().spatial, geometry)
+        zeros = zero_map(rows, self.config.channels, geometry)
         return ConditionPart(spatial=zeros.to(dtype))
 
 

@@ -22,7 +22,12 @@ class CollageConfig(SpatialConfig):
     max_references: int = Field(default=3, ge=1, le=16, description="pictures that fit")
 
     def outputs(self) -> OutputSpec:
-        return OutputSpec(spatial=len(BACKDROPS) * self.latent_channels + 1)
+        return OutputSpec(spatial=self.channels)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the spatial part: latents over each of `BACKDROPS`, and alpha."""
+        return len(BACKDROPS) * self.latent_channels + 1
 
     @property
     def reference_role(self) -> Literal["placed_pictures"]:

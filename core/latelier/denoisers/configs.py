@@ -362,12 +362,9 @@ class UViTConfig(TokensConfig):
         return True
 
     @property
-    def copied_channels(self) -> dict[str, int]:
-        """Channels of each of `copies` that are copied: whole latents, what follows is not."""
-        return {
-            name: self.spatial[name] // self.out_channels * self.out_channels
-            for name in self.copies
-        }
+    def copied_latents(self) -> dict[str, int]:
+        """How many latents each of `copies` begins with; what follows them is not copied."""
+        return {name: self.spatial[name] // self.out_channels for name in self.copies}
 
     @property
     def supports(self) -> frozenset[str]:

@@ -63,8 +63,8 @@ class UViT(ConditionedDenoiser[UViTConfig]):
             zero_init(Conv2d(channels, config.out_channels, 3, padding=1)),
         )
         if config.copies:
-            copied = config.out_channels + sum(config.copied_channels.values())
-            self.gates = zero_init(Conv2d(channels, copied, 1))
+            copied = 1 + sum(config.copied_latents.values())
+            self.gates = zero_init(Conv2d(channels, copied * config.out_channels, 1))
         self.add_condition_layers()
         self.spec = _describe(config)
 
@@ -99,12 +99,12 @@ class UViT(ConditionedDenoiser[UViTConfig]):
 
     def _copy_into(self, out: Tensor, features: Tensor, x: Tensor, condition: Condition) -> Tensor:
         """Return the prediction (B, C_out, h, w) plus x and copied latents times their gates."""
-        copied = self.config.copied_channels.items()
-        sources = [x, *(condition.spatial[name][:, :count] for name, count in copied)]
-        gates = self.gates(features).split(out.shape[1], dim=1)
-        latents = (each for source in sources for each in source.split(out.shape[1], dim=1))
-        for gate, each in zip(gates, latents, strict=True):
-            out = torch.addcmul(out, gate, each)  # in the wider type: x is not rounded
+        channels, sources = out.shape[1], [x]
+        for name, count in self.config.copied_latents.items():
+            sources += condition.spatial[name][:, : count * channels].chunk(count, dim=1)
+        gates = self.gates(features).chunk(len(sources), dim=1)
+        for gate, source in zip(gates, sources, strict=True):
+            out = torch.addcmul(out, gate, source)  # in the wider type: x is not rounded
         return out
 
     def embed_timesteps(self, t: Tensor, dtype: torch.dtype) -> Tensor:
