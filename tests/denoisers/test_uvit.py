@@ -91,13 +91,14 @@ def test_gates_copy_x_and_the_first_channels_of_parts() -> None:
 
 
 def test_gates_copy_all_latents_of_a_part_but_not_what_follows() -> None:
-    model = new_uvit(spatial={"shown": 10}, copies=("shown",))
-    for first, gate in ((4, -3.0), (8, 5.0)):
+    model = new_uvit(spatial={"mask": 5, "shown": 10}, copies=("shown", "mask"))
+    for first, gate in ((4, -3.0), (8, 5.0), (12, 7.0)):
         torch.nn.init.constant_(model.gates.bias[first : first + 4], gate)
-    x, shown = draw(2, 4, 8, 12), draw(2, 10, 8, 12, seed=2)
-    predicted = model(x, T, Condition(spatial={"shown": shown}))
-    assert len(model.gates.bias) == 12
-    torch.testing.assert_close(predicted, 5 * shown[:, 4:8] - 3 * shown[:, :4])
+    x, mask, shown = draw(2, 4, 8, 12), draw(2, 5, 8, 12, seed=1), draw(2, 10, 8, 12, seed=2)
+    predicted = model(x, T, Condition(spatial={"mask": mask, "shown": shown}))
+    assert len(model.gates.bias) == 16
+    expected = 5 * shown[:, 4:8] - 3 * shown[:, :4] + 7 * mask[:, :4]
+    torch.testing.assert_close(predicted, expected)
 
 
 def test_gates_depend_on_normalised_features(small_uvit: Any) -> None:
