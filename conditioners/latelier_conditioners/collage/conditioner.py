@@ -38,7 +38,8 @@ class CollageConditioner(Conditioner[CollageConfig]):
     encodes the collage over each of `BACKDROPS`, so that a model sees what shines through and what
     an edge is over any colour, whose pixels lie between those over black and white. (In a trial of
     500 steps, a network that joins objects with a known background erred by a quarter less with
-    those two than with grey, and by an eighth less again with all three.) Cells without a picture near them are 0.
+    those two than with grey, and by an eighth less again with all three.) Cells that no picture is
+    near are 0.
     """
 
     Input = Collage

@@ -83,3 +83,15 @@ def test_drawings_without_alpha_or_visible_pixels_are_errors() -> None:
         ArtworkTemplate(np.zeros((8, 8, 4), dtype=np.uint8))
     with pytest.raises(InvalidInputError, match="H, W, 4"):
         ArtworkTemplate(np.zeros((8, 8, 3), dtype=np.uint8))
+
+
+def test_a_drawing_is_found_outside_of_boxes() -> None:
+    artwork = ArtworkTemplate(_drawing())
+    angle = float(np.radians(0))
+    both = _paste(artwork, [0.25, 0.5, float(np.log(0.45)), angle], 128)
+    other = _paste(artwork, [0.75, 0.5, float(np.log(0.45)), angle], 128)
+    both[:, :, 64:] = other[:, :, 64:]
+    for taken, x in (((0.0, 0.2, 0.5, 0.8), 0.75), ((0.5, 0.2, 1.0, 0.8), 0.25)):
+        fit = fit_artwork(both, artwork, FitRange(scale=(0.3, 0.6), outside=(taken,)))
+        assert fit.psnr > 30
+        assert fit.placement.x == pytest.approx(x, abs=0.01)

@@ -2,7 +2,7 @@ import numpy as np
 
 from latelier.data.emoji_scenes import all_glyphs
 from latelier.data.emoji_scenes.artwork import Placement, glyph_artwork
-from latelier.evaluation.detector.look_alikes import look_alike
+from latelier.evaluation.detector.look_alikes import list_most_alike, look_alike
 
 SIDE = 48
 
@@ -34,3 +34,13 @@ def test_sizes_of_a_shape_look_alike_and_its_colors_do_not() -> None:
     assert not look_alike(numbers["white large square"], numbers["black large square"])
     assert look_alike(numbers["cat"], numbers["cat"])
     assert not look_alike(numbers["cat"], numbers["dog"])
+
+
+def test_the_most_alike_drawings_are_others_that_resemble_it() -> None:
+    numbers = {glyph.name: glyph.index for glyph in all_glyphs()}
+    names = [all_glyphs()[each].name for each in list_most_alike(numbers["grinning face"], 5)]
+    assert len(names) == 5
+    assert [name.partition(" ")[0] for name in names[:3]] == ["grinning"] * 3
+    assert "grinning face" not in names
+    squares = list_most_alike(numbers["white large square"], 5)
+    assert not any(look_alike(each, numbers["white large square"]) for each in squares)

@@ -1,13 +1,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from PIL import Image
+import pytest
 
-from latelier.data.emoji_scenes import Scene
-from latelier.data.emoji_scenes.artwork import make_artwork
+from latelier.data.emoji_scenes import Scene, SceneConfig, all_glyphs
+from latelier.data.emoji_scenes.artwork import glyph_artwork
+from latelier.data.emoji_scenes.dataset import EmojiScenes
+from latelier.data.emoji_scenes.objects import SceneObject
+from latelier.evaluation.detector.look_alikes import list_most_alike
 from latelier.evaluation.detector.objects import DetectedObject, boxes_iou
 from latelier.evaluation.scene_model.examples import JudgedPictures
-from latelier.evaluation.scene_model.second_look import find_objects
+from latelier.evaluation.scene_model.second_look import locate_objects
+from latelier.evaluation.scenes import read_scenes
 
 Judge = Callable[..., JudgedPictures]
 
@@ -21,7 +25,7 @@ def _overlook(pictures: JudgedPictures) -> JudgedPictures:
 def test_overlooked_objects_are_found_where_they_are(scenes: list[Scene], judged: Judge) -> None:
     shown = [
         (box, each)
-        for found, scene in zip(find_objects(_overlook(judged(scenes))), scenes, strict=True)
+        for found, scene in zip(locate_objects(_overlook(judged(scenes))), scenes, strict=True)
         for box, each in zip(found, scene.objects, strict=True)
         if each.visible > 0.95
     ]
@@ -32,30 +36,62 @@ def test_overlooked_objects_are_found_where_they_are(scenes: list[Scene], judged
 
 def test_drawings_that_are_not_there_are_not_found(scenes: list[Scene], judged: Judge) -> None:
     others = [*scenes[1:], scenes[0]]
-    found = [box for each in find_objects(_overlook(judged(scenes, shown=others))) for box in each]
+    pictures = _overlook(judged(scenes, shown=others))
+    found = [box for each in locate_objects(pictures) for box in each]
     assert found.count(None) >= len(found) - 1
 
 
 def test_what_the_detector_sees_is_taken_from_it(scenes: list[Scene], judged: Judge) -> None:
     pictures = judged(scenes)
-    seen = [box for each in find_objects(pictures) for box in each]
+    seen = [box for each in locate_objects(pictures) for box in each]
     named = {each.box for objects in pictures.reading.objects for each in objects}
     assert set(seen) <= named
 
 
-def test_what_shows_another_drawing_better_is_that(scenes: list[Scene], judged: Judge) -> None:
-    """A tinted copy of a drawing fits its place well, but the drawing fits it better."""
-    [scene] = [each for each in scenes if len(each.objects) == 1][:1]
-    shown = scene.objects[0]
-    tinted = shown.artwork.picture().copy()
-    tinted[..., :3] = tinted[..., :3] * 0.97
-    other = replace(
-        shown,
-        glyph=replace(shown.glyph, index=(shown.glyph.index + 1) % 1167),
-        artwork=make_artwork(Image.fromarray(tinted)),
+def test_what_looks_alike_is_told_apart(scenes: list[Scene], judged: Judge) -> None:
+    """In place of each drawing the one is asked for whose pixels are most like it."""
+    asked = [
+        replace(scene, objects=tuple(_swap(each) for each in scene.objects)) for scene in scenes
+    ]
+    pictures = replace(judged(scenes), scenes=asked)
+    found = [box for each in locate_objects(pictures) for box in each]
+    assert found.count(None) >= len(found) - 1
+
+
+def _swap(shown: SceneObject) -> SceneObject:
+    [index] = list_most_alike(shown.glyph.index, 1)
+    return replace(shown, glyph=all_glyphs()[index], artwork=glyph_artwork(index))
+
+
+@pytest.fixture(scope="module")
+def twins() -> Scene:
+    """Return a scene that shows one drawing twice, side by side."""
+    config = SceneConfig(
+        size=128, objects=(2, 2), slots=True, repeated=1.0, glyphs=("cat", "pizza"), spread=0.0
     )
-    pictures = judged([scene])
-    asked = replace(pictures, scenes=[replace(scene, objects=(other,))])
-    assert find_objects(asked) == [[None]]
-    [[box]] = find_objects(_overlook(asked))
-    assert box is not None
+    [scene] = read_scenes(EmojiScenes(config, seed=4, length=1))
+    assert boxes_iou(*(each.box for each in scene.objects)) == 0
+    return scene
+
+
+def test_each_copy_of_a_drawing_is_another_object(twins: Scene, judged: Judge) -> None:
+    pictures = judged([twins])
+    [found] = locate_objects(_overlook(pictures))
+    assert None not in found
+    assert boxes_iou(*found) < 0.1
+    seen = pictures.reading.objects[0][:1]
+    one = replace(pictures, reading=replace(pictures.reading, objects=[seen]))
+    [found] = locate_objects(one)
+    assert None not in found
+    assert boxes_iou(*found) < 0.1
+
+
+def test_one_copy_is_not_two(twins: Scene, judged: Judge) -> None:
+    pictures = judged([twins])
+    first = replace(twins, objects=twins.objects[:1])
+    half = pictures.images.clone()
+    x0, y0, x1, y1 = (round(side * 128) for side in twins.objects[1].box)
+    half[:, :, y0:y1, x0:x1] = half[:, :, :1, :1]
+    [found] = locate_objects(_overlook(replace(pictures, images=half)))
+    assert found.count(None) == 1
+    assert locate_objects(_overlook(replace(pictures, images=half, scenes=[first]))) != [[None]]

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from latelier.data.emoji_scenes.artwork import Placement
+from latelier.data.emoji_scenes.layout import Box
 from latelier.evaluation.artwork.template import ArtworkTemplate
 
 _COARSE_SIDE = 32
@@ -32,10 +33,12 @@ class FitRange:
     Attributes:
         scale: range of its longest side, 1 for the side of the picture.
         angle: range of its turn in degrees.
+        outside: boxes that its centre is not in, as fractions of the picture.
     """
 
     scale: tuple[float, float] = (0.5, 1.0)
     angle: tuple[float, float] = (-15.0, 15.0)
+    outside: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,14 @@ def _search(picture: Tensor, artwork: ArtworkTemplate, within: FitRange) -> Tens
     """Return the best placement of each size and turn, (T, 4), the best of all first."""
     side = min(_COARSE_SIDE, picture.shape[-1])
     small = _shrink(picture, side)
+    is_free = _free_centers(within.outside, side)
     found = []
     for scale in _spread(within.scale, _SCALE_STEP):
         angles = _linear(within.angle)
         templates = torch.tensor([[0.5, 0.5, math.log(scale), math.radians(a)] for a in angles])
         errors = _errors_by_shift(small, artwork.draw(templates, side))
         allowed = torch.stack([_allowed_shifts(artwork, scale, a, side) for a in angles])
-        errors = errors.masked_fill(~allowed, math.inf).flatten(1)
+        errors = errors.masked_fill(~(allowed & is_free), math.inf).flatten(1)
         least, at = errors.min(1)
         rows, columns = (_signed(part, side) / side for part in (at // side, at % side))
         templates[:, 0] += columns
@@ -124,6 +128,16 @@ def _allowed_shifts(artwork: ArtworkTemplate, scale: float, angle: float, side: 
     columns = shifts <= max(side / 2 - half_width, 0) + _SLACK
     rows = shifts <= max(side / 2 - half_height, 0) + _SLACK
     return rows[:, None] & columns
+
+
+def _free_centers(boxes: tuple[Box, ...], side: int) -> Tensor:
+    """Return at which cyclic shifts the centre of a drawing is in no box, bool (h, w)."""
+    centers = 0.5 + _signed(torch.arange(side), side) / side
+    is_free = torch.ones(side, side, dtype=torch.bool)
+    for x0, y0, x1, y1 in boxes:
+        rows, columns = ((low <= centers) & (centers <= high) for low, high in ((y0, y1), (x0, x1)))
+        is_free &= ~(rows[:, None] & columns)
+    return is_free
 
 
 def _refine(

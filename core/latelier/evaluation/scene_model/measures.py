@@ -24,7 +24,7 @@ from latelier.evaluation.detector.outcomes import (
 from latelier.evaluation.mean_iou import mean_iou
 from latelier.evaluation.scene_model.examples import JudgedPictures
 from latelier.evaluation.scene_model.masks import enlarge, hide_object
-from latelier.evaluation.scene_model.second_look import find_objects
+from latelier.evaluation.scene_model.second_look import locate_objects
 from latelier.evaluation.scenes import to_images
 from latelier.metrics.psnr import psnr
 
@@ -59,7 +59,7 @@ def measure_presence(pictures: JudgedPictures) -> Measured:
     "all_present"; "relation": of the relations that the caption states, those of two objects that
     are there and are placed so.
     """
-    matches = find_objects(pictures)
+    matches = locate_objects(pictures)
     relations = [
         is_related(claim, found)
         for found, scene in zip(matches, pictures.scenes, strict=True)
@@ -88,7 +88,7 @@ def measure_layout(pictures: JudgedPictures) -> Measured:
     """Return how often an object is the right one at IoU 0.5 or more with its box ("layout")."""
     outcomes = [
         is_right
-        for found, scene in zip(find_objects(pictures), pictures.scenes, strict=True)
+        for found, scene in zip(locate_objects(pictures), pictures.scenes, strict=True)
         for is_right in _boxes_right(found, scene)
     ]
     return _shares(layout=outcomes)
@@ -103,7 +103,7 @@ def measure_map(pictures: JudgedPictures) -> Measured:
 def measure_inpainting(pictures: JudgedPictures) -> Measured:
     """Return how often no known pixel changed ("exact") and the hidden object is found ("found").
 
-    The main object is hidden; it is found if it is the detector's first choice over the hole.
+    The main object is hidden; it is found if it is seen where its box is.
     """
     exact = [
         _is_known_exact(image, scene_image, hide_object(scene))
@@ -111,7 +111,7 @@ def measure_inpainting(pictures: JudgedPictures) -> Measured:
     ]
     found = [
         boxes[0] is not None and boxes_iou(boxes[0], scene.objects[0].box) > 0
-        for boxes, scene in zip(find_objects(pictures), pictures.scenes, strict=True)
+        for boxes, scene in zip(locate_objects(pictures), pictures.scenes, strict=True)
     ]
     return _shares(exact=exact, found=found)
 
@@ -131,7 +131,7 @@ def measure_together(pictures: JudgedPictures) -> Measured:
     caption says.
     """
     outcomes = []
-    matches = find_objects(pictures)
+    matches = locate_objects(pictures)
     for k, (image, original, scene) in enumerate(_with_originals(pictures)):
         outcomes.append(
             _is_known_exact(image, original, hide_object(scene))
