@@ -58,6 +58,7 @@ CONDITIONERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 VIEW_CONDITIONERS: dict[str, tuple[str, dict[str, Any]]] = {
     "references": ("references", {"latent_channels": 3, "size": 16}),
+    "collage": ("collage", {"latent_channels": 3}),
     "mask": ("image", {"latent_channels": 3}),
     "image": ("image", {"factor": 2}),
     "semantic_map": ("semantic_map", {"num_classes": 12, "n_stages": 1}),
