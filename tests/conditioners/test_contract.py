@@ -221,7 +221,8 @@ class TestReferences(ConditionerContract):
 class TestCollage(ConditionerContract):
     component = "latelier/collage"
     config = {"latent_channels": 3, "max_references": 2}
-    geometry = PictureGeometry((16, 16), (8, 8), first_stage=Halving())  # type: ignore[arg-type]
+    geometry = PictureGeometry((32, 32), (16, 16), first_stage=Halving())  # type: ignore[arg-type]
+    reach = 3  # two of the collage, and one that the soft edges of a drawing touch
     inputs = [
         {"pictures": [drawing(20, 30)], "boxes": [[0, 0, 0.5, 1]]},
         {"pictures": [drawing(12, 12), picture(8, 9)], "boxes": [[0, 0, 1, 1], [0.2, 0.2, 1, 1]]},

@@ -29,4 +29,6 @@ class ConditionerContract(
         inputs: at least two that differ, as people give them, in the short or the long form.
         bad_inputs: values that it must refuse.
         geometry: of the picture that inputs are prepared for; with a first stage if it needs one.
+        reach: cells of latents around a box that maps may change too, as a first stage that encodes
+            them sees beyond each cell.
     """  # noqa: D415

@@ -26,6 +26,7 @@ class ConditionerBase(ModuleContract):
     inputs: ClassVar[Sequence[Any]]
     bad_inputs: ClassVar[Sequence[Any]] = ()
     geometry: ClassVar[PictureGeometry] = PictureGeometry((64, 64), (16, 16))
+    reach: ClassVar[int] = 1
 
     @property
     def rows(self) -> list[int]:

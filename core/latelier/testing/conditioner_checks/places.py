@@ -54,14 +54,14 @@ class PlaceChecks(ConditionerBase):
                 )
 
     def test_what_a_box_changes_lies_in_it(self) -> None:
-        """Regions and spatial maps change inside the box alone."""
+        """Regions and spatial maps change inside the box alone, and `reach` cells around it."""
         boxes = box(0.5, 0.25, 0.75, 0.5), box(0.0, 0.5, 0.25, 1.0)
         for value in self._inputs_with_one_box():
             maps = [_maps_of(self.part_of([replace_boxes(value, each)])) for each in boxes]
             for name, one in maps[0].items():
                 other = maps[1][name]
                 changed = (one - other).abs().amax(dim=(0, 1)) > MIN_DIFFERENCE  # (h, w)
-                outside = changed & ~_cells_near(boxes, changed)
+                outside = changed & ~_cells_near(boxes, changed, self.reach)
                 assert changed.any(), f"the {name} is the same wherever the box is"
                 assert not outside.any(), (
                     f"the {name} changes outside the box: a box is x0, y0, x1, y1 in 0..1 from the "
@@ -80,12 +80,12 @@ def _maps_of(part: ConditionPart) -> dict[str, Tensor]:
     return {name: each for name, each in maps.items() if each is not None}
 
 
-def _cells_near(boxes: Sequence[Box], like: Tensor) -> Tensor:
-    """Return the cells (h, w) bool that boxes touch, with a margin of one cell."""
+def _cells_near(boxes: Sequence[Box], like: Tensor, reach: int) -> Tensor:
+    """Return the cells (h, w) bool that boxes touch, and `reach` cells around them."""
     h, w = like.shape
     cells = torch.zeros_like(like)
     for each in boxes:
-        rows = slice(max(int(each.y0 * h) - 1, 0), int(each.y1 * h) + 1)
-        columns = slice(max(int(each.x0 * w) - 1, 0), int(each.x1 * w) + 1)
+        rows = slice(max(int(each.y0 * h) - reach, 0), int(each.y1 * h) + reach)
+        columns = slice(max(int(each.x0 * w) - reach, 0), int(each.x1 * w) + reach)
         cells[rows, columns] = True
     return cells
