@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 import latelier
@@ -33,6 +34,14 @@ def test_the_embedded_models_stay_small():
     assert list(files) == ["scenes", "emoji-scenes"]
     assert max(sum(sizes) for sizes in files.values()) <= 40 * 2**20
     assert max(max(sizes) for sizes in files.values()) <= 16 * 2**20
+
+
+@pytest.mark.parametrize("name", ["scenes", "emoji-scenes"])
+def test_cards_are_those_of_the_configurations(name):
+    root = Path(__file__).parents[2]
+    stated = yaml.safe_load((root / "configs" / name / "card.yaml").read_text(encoding="utf-8"))
+    model = latelier.load(name)
+    assert {"description": model.description, **model.card} == stated
 
 
 def test_the_default_size_is_the_trained_size(pipe):

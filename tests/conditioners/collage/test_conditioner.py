@@ -74,8 +74,8 @@ def test_cells_are_zero_but_for_those_of_a_picture_and_near_it():
     last = int(shown[ALPHA].amax(dim=0).nonzero().max())  # column with a part of the drawing
     assert shown[:ALPHA, 3, last + 2].all()
     assert not shown[:, :, last + 3 :].any()
-    assert not empty.any()
     nothing = new().null(2, geometry).spatial
+    assert torch.equal(empty, nothing[0])
     assert nothing.shape == (2, 10, 8, 16)
     assert not nothing.any()
 

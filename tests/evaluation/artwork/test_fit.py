@@ -87,11 +87,17 @@ def test_drawings_without_alpha_or_visible_pixels_are_errors() -> None:
 
 def test_a_drawing_is_found_outside_of_boxes() -> None:
     artwork = ArtworkTemplate(_drawing())
-    angle = float(np.radians(0))
-    both = _paste(artwork, [0.25, 0.5, float(np.log(0.45)), angle], 128)
-    other = _paste(artwork, [0.75, 0.5, float(np.log(0.45)), angle], 128)
+    both = _paste(artwork, [0.25, 0.5, float(np.log(0.45)), 0.0], 128)
+    other = _paste(artwork, [0.75, 0.5, float(np.log(0.45)), 0.0], 128)
     both[:, :, 64:] = other[:, :, 64:]
     for taken, x in (((0.0, 0.2, 0.5, 0.8), 0.75), ((0.5, 0.2, 1.0, 0.8), 0.25)):
         fit = fit_artwork(both, artwork, FitRange(scale=(0.3, 0.6), outside=(taken,)))
         assert fit.psnr > 30
         assert fit.placement.x == pytest.approx(x, abs=0.01)
+
+
+def test_the_centre_of_a_fit_stays_outside_of_boxes_while_it_is_refined() -> None:
+    artwork = ArtworkTemplate(_drawing())
+    image = _paste(artwork, [0.5, 0.5, float(np.log(0.6)), 0.0], 128)
+    fit = fit_artwork(image, artwork, FitRange(outside=((0.46, 0.46, 0.54, 0.54),)))
+    assert max(abs(fit.placement.x - 0.5), abs(fit.placement.y - 0.5)) > 0.04

@@ -87,7 +87,8 @@ def _search(picture: Tensor, artwork: ArtworkTemplate, within: FitRange) -> Tens
     """Return the best placement of each size and turn, (T, 4), the best of all first."""
     side = min(_COARSE_SIDE, picture.shape[-1])
     small = _shrink(picture, side)
-    is_free = _free_centers(within.outside, side)
+    centers = 0.5 + _signed(torch.arange(side), side) / side
+    is_free = _is_outside(centers, centers[:, None], within.outside)
     found = []
     for scale in _spread(within.scale, _SCALE_STEP):
         angles = _linear(within.angle)
@@ -130,14 +131,12 @@ def _allowed_shifts(artwork: ArtworkTemplate, scale: float, angle: float, side: 
     return rows[:, None] & columns
 
 
-def _free_centers(boxes: tuple[Box, ...], side: int) -> Tensor:
-    """Return at which cyclic shifts the centre of a drawing is in no box, bool (h, w)."""
-    centers = 0.5 + _signed(torch.arange(side), side) / side
-    is_free = torch.ones(side, side, dtype=torch.bool)
+def _is_outside(x: Tensor, y: Tensor, boxes: tuple[Box, ...]) -> Tensor:
+    """Return which points, as fractions of the picture, are in none of the boxes."""
+    inside = torch.zeros(torch.broadcast_shapes(x.shape, y.shape), dtype=torch.bool)
     for x0, y0, x1, y1 in boxes:
-        rows, columns = ((low <= centers) & (centers <= high) for low, high in ((y0, y1), (x0, x1)))
-        is_free &= ~(rows[:, None] & columns)
-    return is_free
+        inside |= (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
+    return ~inside
 
 
 def _refine(
@@ -155,6 +154,7 @@ def _refine(
         moved = _clamp(candidates - torch.linalg.solve(damped, gradient), within)
         tried = _residuals(picture, artwork, moved)
         better = tried.square().sum(1) < residuals.square().sum(1)
+        better &= _is_outside(moved[:, 0], moved[:, 1], within.outside)
         candidates = torch.where(better[:, None], moved, candidates)
         residuals = torch.where(better[:, None], tried, residuals)
         damping = torch.where(better, damping / 5, damping * 10)
