@@ -58,6 +58,23 @@ def test_what_looks_alike_is_told_apart(scenes: list[Scene], judged: Judge) -> N
     assert found.count(None) >= len(found) - 1
 
 
+def test_an_overlooked_drawing_is_not_taken_for_one_that_looks_alike(judged: Judge) -> None:
+    names = ("grinning face", "grinning face with big eyes")
+    config = SceneConfig(size=128, glyphs=names, vocabulary="all")
+    scenes = read_scenes(EmojiScenes(config, seed=6, length=4))
+    glyphs = {glyph.name: glyph.index for glyph in all_glyphs() if glyph.name in names}
+    asked = []
+    for scene in scenes:
+        [shown] = scene.objects
+        [other] = set(glyphs.values()) - {shown.glyph.index}
+        assert shown.glyph.index in list_most_alike(other, 5)
+        swapped = replace(shown, glyph=all_glyphs()[other], artwork=glyph_artwork(other))
+        asked.append(replace(scene, objects=(swapped,)))
+    pictures = _overlook(judged(scenes))
+    assert [None] not in locate_objects(pictures)
+    assert locate_objects(replace(pictures, scenes=asked)) == [[None]] * 4
+
+
 def _swap(shown: SceneObject) -> SceneObject:
     [index] = list_most_alike(shown.glyph.index, 1)
     return replace(shown, glyph=all_glyphs()[index], artwork=glyph_artwork(index))
