@@ -133,7 +133,7 @@ def _allowed_shifts(artwork: ArtworkTemplate, scale: float, angle: float, side: 
 
 def _is_outside(x: Tensor, y: Tensor, boxes: tuple[Box, ...]) -> Tensor:
     """Return which points, as fractions of the picture, are in none of the boxes."""
-    inside = torch.zeros(torch.broadcast_shapes(x.shape, y.shape), dtype=torch.bool)
+    inside = torch.zeros_like(x + y, dtype=torch.bool)
     for x0, y0, x1, y1 in boxes:
         inside |= (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
     return ~inside
