@@ -55,6 +55,17 @@ def test_several_objects_do_not_overlap(count):
         assert all(0.33 <= side(each) <= 0.56 for each in boxes)
 
 
+@pytest.mark.parametrize("aspects", [(1.0, 0.7), (1.0, 0.7, 1.4)])
+@pytest.mark.parametrize("size", [(128, 128), (192, 128)])
+def test_several_objects_are_balanced(aspects, size):
+    for seed in SEEDS:
+        boxes = draw(aspects=aspects, size=size, seed=seed)
+        areas = [(each.x1 - each.x0) * (each.y1 - each.y0) for each in boxes]
+        middle = np.average([centre(each) for each in boxes], axis=0, weights=areas)
+        assert np.abs(middle - 0.5).max() <= 0.09
+        assert all(0.025 <= end <= 0.975 for each in boxes for end in vars(each).values())
+
+
 @pytest.mark.parametrize(
     ("words", "axis", "sign"),
     [("to the left of", 0, -1), ("to the right of", 0, 1), ("above", 1, -1), ("below", 1, 1)],

@@ -51,6 +51,10 @@ _HIDDEN = 0.6
 
 _APART = 0.02
 
+_OFF_CENTRE, _MARGIN = 0.08, 0.03
+"""Shares of the region that the centre of several objects may be off its middle, and that should
+remain at its edges: a picture whose objects hang at one side looks cut out of a larger one."""
+
 _DIRECTIONS: Mapping[Relation, tuple[int, int]] = {
     "left of": (0, -1),
     "right of": (0, 1),
@@ -98,6 +102,8 @@ def arrange(
     sizes = [_fill(shapes[0], extent, wishes)] if fills else _choose_sizes(len(aspects), wishes)
     drawn = _draw(shapes, extent, sizes, is_centred=not wishes.places, rng=rng)
     faults = _count_faults(drawn, wishes)
+    if len(aspects) > 1 and not wishes.places:
+        faults += _measure_imbalance(drawn)
     best = int(faults.argmin())  # the first of the best
     corners = np.stack(
         [drawn.centres[best] - drawn.halves[best], drawn.centres[best] + drawn.halves[best]], axis=1
@@ -196,3 +202,13 @@ def _misses(drawn: _Arrangements, a: int, relation: Relation | None, b: int) -> 
         is_met = (sign * offsets[:, axis] > 0) & (gaps[:, 1 - axis] < -_PLAIN)
         faults += ~is_met
     return np.asarray(faults)
+
+
+def _measure_imbalance(drawn: _Arrangements) -> Floats:
+    """Return how far each arrangement is from a balanced one: below 1, the fault of a wish."""
+    areas = drawn.halves.prod(axis=2, keepdims=True)  # (M, K, 1)
+    middles = (areas * drawn.centres).sum(axis=1) / areas.sum(axis=1) / drawn.extent  # (M, 2)
+    ends = np.minimum(drawn.centres, drawn.extent - drawn.centres) - drawn.halves
+    margins = (ends / drawn.extent).min(axis=(1, 2))
+    off_centre = np.abs(middles - 0.5).max(axis=1) - _OFF_CENTRE
+    return np.asarray(np.maximum(off_centre, 0) + np.maximum(_MARGIN - margins, 0))
