@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from latelier.data.emoji_scenes import SceneConfig
 from latelier.training.configs.adapter import AdapterTraining
+from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
 from latelier.training.configs.data import DataConfig
 from latelier.training.configs.denoiser import (
     ConditionerTraining,
@@ -38,6 +39,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
     ("`adapter`", AdapterTraining, PredictionTraining),
     ("`lora` and `distillation`", LoraTraining, PredictionTraining),
     ("`distillation`", DistillationTraining, LoraTraining),
+    ("`conditional-decoder`", ConditionalDecoderTraining, Training),
 )
 """Title, model, and the model whose fields another section has."""
 ELSEWHERE = {

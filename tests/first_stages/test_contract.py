@@ -32,6 +32,14 @@ class TestAutoencoderKLWithoutGroups(FirstStageContract):
     config = {**TestAutoencoderKL.config, "num_groups": None, "attn_type": "none"}
 
 
+class TestAutoencoderKLWithConditionalDecoder(FirstStageContract):
+    component = "latelier/autoencoder_kl"
+    config = {
+        **TestAutoencoderKL.config,
+        "conditional_decoder": {"inputs": ("collage", "low_resolution"), "channels": 4},
+    }
+
+
 class TestAutoencoderVQ(FirstStageContract):
     component = "latelier/autoencoder_vq"
     config = {"ch": 8, "ch_mult": (1, 2), "num_groups": 4, "n_embed": 16}

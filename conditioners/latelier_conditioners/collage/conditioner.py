@@ -76,6 +76,12 @@ class CollageConditioner(Conditioner[CollageConfig]):
         is_near = max_pool2d((shares > 0).to(dtype), 2 * _REACH + 1, 1, _REACH)
         return ConditionPart(spatial=torch.cat([latents * is_near, shares], dim=1))
 
+    def known_pixels(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> Tensor:
+        """Return the collage (B, 4, H, W) in 0..1, premultiplied by alpha."""
+        color, alpha = (batch["collage"].float() / 255).tensor_split([3], dim=1)
+        # where a picture is turned or resized, its colour can overshoot
+        return torch.cat([torch.minimum(color, alpha), alpha], dim=1)
+
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros for `rows` rows: nothing is shown."""
         _, dtype = place_of_first_stage(geometry)

@@ -30,6 +30,10 @@ class CollageConfig(SpatialConfig):
         return len(BACKDROPS) * self.latent_channels + 1
 
     @property
+    def knows_pixels(self) -> bool:
+        return True
+
+    @property
     def reference_role(self) -> Literal["placed_pictures"]:
         return "placed_pictures"
 

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, pixel_unshuffle
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import ConditionPart
@@ -71,6 +71,12 @@ class ImageConditioner(Conditioner[ImageConfig]):
     def forward(self, batch: Mapping[str, Tensor], _geometry: PictureGeometry, /) -> ConditionPart:
         """Return the spatial part (B, 3 p^2, h, w)."""
         return ConditionPart(spatial=batch["image"])
+
+    def known_pixels(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> Tensor:
+        """Return the enlarged image (B, 4, H, W) in 0..1, whose alpha is 1."""
+        small = pixel_shuffle(batch["image"].float(), self.config.patch)
+        color = interpolate(small, geometry.size, mode="bicubic").clamp(-1, 1)
+        return torch.cat([(color + 1) / 2, torch.ones_like(color[:, :1])], dim=1)
 
     def null(self, rows: int, geometry: PictureGeometry, /) -> ConditionPart:
         """Return zeros (rows, 3 p^2, h, w), which are grey."""

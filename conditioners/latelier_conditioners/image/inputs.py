@@ -31,6 +31,11 @@ class ImageConfig(SpatialConfig):
         return OutputSpec(spatial=self.channels)
 
     @property
+    def knows_pixels(self) -> bool:
+        """Whether the image is an exact reduction: a noisy one says nothing of pixels."""
+        return self.degradation == "bicubic"
+
+    @property
     def channels(self) -> int:
         """Red, green and blue of each pixel of a patch."""
         return 3 * self.patch**2

@@ -98,6 +98,25 @@ class FirstStage(Protocol):
         ...
 
 
+class ConditionalFirstStage(FirstStage, Protocol):
+    """A first stage with a conditional decoder (Zhu et al. 2023, arXiv:2306.04632).
+
+    Its `config.known_inputs` are the conditioners that know pixels of the picture, which latents of
+    a lower resolution cannot hold.
+    """
+
+    def add_known(self, images: "Tensor", known: "Tensor", /, *, tile: int = 0) -> "Tensor":
+        """Return decoded images (B, 3, H, W) with what inputs know of their pixels.
+
+        Args:
+            images: about in [-1, 1].
+            known: (B, 4 K, H, W): for each of the K `known_inputs` RGB in 0..1, multiplied by
+                alpha, and alpha: 0 where it knows nothing.
+            tile: side of the tiles in which to work, in pixels, to save memory; 0: the whole.
+        """
+        ...
+
+
 class Denoiser(Protocol):
     """Predicts eps, x0, v or the flow, as its noise process defines.
 

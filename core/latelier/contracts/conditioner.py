@@ -110,6 +110,14 @@ class Conditioner(nn.Module, ABC, Generic[Config]):
         """
         return picture
 
+    def known_pixels(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> Tensor:
+        """Return what a prepared batch says about the pictures' pixels, (B, 4, H, W).
+
+        RGB in 0..1, multiplied by alpha, and alpha: 0 where the input says nothing. First stages
+        with a conditional decoder take it; see `ConditionerConfig.knows_pixels`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} knows no pixels")
+
     def augment(self, value: Any, rng: np.random.Generator, /) -> Any:  # noqa: ARG002
         """Return the `Input` for one training step, drawn from `value` with `rng`.
 

@@ -63,6 +63,15 @@ class FirstStageConfig(Frozen):
         """
         return 512
 
+    @property
+    def known_inputs(self) -> tuple[str, ...]:
+        """Names of the conditioners whose pixels `ConditionalFirstStage.add_known` takes.
+
+        Empty for a first stage without a conditional decoder. Those that a pipeline does not have
+        are as those without an input; one that has none of them only decodes.
+        """
+        return ()
+
 
 class DenoiserConfig(Frozen):
     """Base class of the configurations of denoisers."""
@@ -136,6 +145,11 @@ class ConditionerConfig(Frozen):
         For values that say how to draw and not what: the size of a picture, the strength of a
         distilled guidance. A negative input replaces the part all the same.
         """
+        return False
+
+    @property
+    def knows_pixels(self) -> bool:
+        """Whether an input says what pixels of the picture are; see `Conditioner.known_pixels`."""
         return False
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,12 +72,16 @@ class SharedModel:
 
     def encode(self, run: Hashable, first_stage: FirstStage, images: Tensor) -> Tensor:
         """Return the latents (B, C, h, w) of images (B, 3, H, W)."""
-        return self._apply(run, first_stage.encode, images, images.shape[2:])
+        return self._apply(run, first_stage.encode, (images,), images.shape[2:])
 
     def decode(self, run: Hashable, first_stage: FirstStage, latents: Tensor) -> Tensor:
         """Return the images (B, 3, H, W) of latents (B, C, h, w)."""
         f = first_stage.config.downsampling
-        return self._apply(run, first_stage.decode, latents, [f * n for n in latents.shape[2:]])
+        return self._apply(run, first_stage.decode, (latents,), [f * n for n in latents.shape[2:]])
+
+    def add_known(self, run: Hashable, first_stage: Any, images: Tensor, known: Tensor) -> Tensor:
+        """Return decoded images (B, 3, H, W) with what inputs know of them, (B, 4 K, H, W)."""
+        return self._apply(run, first_stage.add_known, (images, known), images.shape[2:])
 
     def encode_inputs(self, run: Hashable, parts: PipelineParts, plan: Plan) -> Conditions:
         """Return the conditions of a batch."""
@@ -97,16 +102,21 @@ class SharedModel:
         self._batcher.leave(run)
 
     def _apply(
-        self, run: Hashable, function: Callable[[Tensor], Tensor], x: Tensor, size: Sequence[int]
+        self,
+        run: Hashable,
+        function: Callable[..., Tensor],
+        rows: tuple[Tensor, ...],
+        size: Sequence[int],
     ) -> Tensor:
-        """Return what a function of the first stage makes of x, (B, C, H, W)."""
+        """Return the output of a function of the first stage for rows, each (B, C, H, W)."""
         if torch.is_grad_enabled() or self._batcher.is_closed:
             self.leave(run)
-            return function(x)
-        key = (function, x.shape[1:], x.dtype) if self.rows is None else object()
+            return function(*rows)
+        shapes = tuple((each.shape[1:], each.dtype) for each in rows)
+        key = (function, shapes) if self.rows is None else object()
         most = self._most_pictures(size)
         return self._batcher.compute(
-            Work(x, partial(_apply_together, function), key, len(x), most), run
+            Work(rows, partial(_apply_together, function), key, len(rows[0]), most), run
         )
 
     def _most_pictures(self, size: Sequence[int]) -> int:
@@ -115,11 +125,12 @@ class SharedModel:
 
 
 def _apply_together(
-    function: Callable[[Tensor], Tensor], rows: Sequence[Tensor]
+    function: Callable[..., Tensor], batches: Sequence[tuple[Tensor, ...]]
 ) -> Sequence[Tensor]:
-    if len(rows) == 1:
-        return [function(rows[0])]
-    return torch.split(function(torch.cat(list(rows))), [len(each) for each in rows])
+    if len(batches) == 1:
+        return [function(*batches[0])]
+    joined = [torch.cat(parts) for parts in zip(*batches, strict=True)]
+    return torch.split(function(*joined), [len(batch[0]) for batch in batches])
 
 
 def _encode_together(batches: Sequence[tuple[PipelineParts, Plan]]) -> list[Conditions]:

@@ -69,6 +69,10 @@ class SharedFirstStage:
         """Return images (B, 3, H, W) of latents (B, C, H / f, W / f)."""
         return self._model.decode(self._find_run(), self._first_stage, latents)
 
+    def add_known(self, images: Tensor, known: Tensor) -> Tensor:
+        """Return decoded images (B, 3, H, W) with what inputs know of them, (B, 4 K, H, W)."""
+        return self._model.add_known(self._find_run(), self._first_stage, images, known)
+
     def _find_run(self) -> Hashable:
         """Return the run of the thread that calls; None for another one."""
         return self._run if threading.current_thread() is self._thread else None

@@ -5,6 +5,8 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
+from latelier.contracts.errors import CompatibilityError, InvalidInputError
+from latelier.first_stages.conditional_decoder import ConditionalDecoder, run_in_tiles
 from latelier.first_stages.configs import AutoencoderConfig
 from latelier.first_stages.encoder_decoder import Decoder, Encoder
 from latelier.first_stages.shapes import check_images, check_latents
@@ -33,6 +35,11 @@ class Autoencoder(ConfiguredModule[C], ABC):
             moments * config.z_channels, moments * config.embed_dim, 1
         )
         self.post_quant_conv: nn.Module = Conv2d(config.embed_dim, config.z_channels, 1)
+        self.conditional_decoder: ConditionalDecoder | None = (
+            None
+            if config.conditional_decoder is None
+            else ConditionalDecoder(config.conditional_decoder)
+        )
 
     @abstractmethod
     def _from_moments(self, moments: Tensor) -> Tensor:
@@ -60,6 +67,21 @@ class Autoencoder(ConfiguredModule[C], ABC):
         check_latents(latents, self.config.embed_dim)
         return self.decoder(self._to_decoder_input(latents))
 
+    def add_known(self, images: Tensor, known: Tensor, *, tile: int = 0) -> Tensor:
+        """Return decoded images (B, 3, H, W) with what inputs know of them.
+
+        Args:
+            images: about in [-1, 1].
+            known: (B, 4 K, H, W), see `ConditionalFirstStage.add_known`.
+            tile: side of the tiles in which to work, in pixels; 0: the whole.
+
+        Raises:
+            CompatibilityError: there is no conditional decoder.
+            InvalidInputError: the pixels have a wrong shape.
+        """
+        decoder = self._check_known(images, known)
+        return run_in_tiles(decoder, images, known, tile) if tile else decoder(images, known)
+
     def encode_tiled(self, images: Tensor, *, tile: int, mode: TilingMode) -> Tensor:
         """Return the output of `encode`, in tiles; see `latelier.first_stages.tiling.tiling`."""
         self._check_images(images)
@@ -70,6 +92,18 @@ class Autoencoder(ConfiguredModule[C], ABC):
         check_latents(latents, self.config.embed_dim)
         z = self._to_decoder_input(latents)
         return run_tiled(split_decoder(self.decoder), z, tile, mode)
+
+    def _check_known(self, images: Tensor, known: Tensor) -> ConditionalDecoder:
+        """Return the conditional decoder, after checking what it is given."""
+        if self.conditional_decoder is None:
+            raise CompatibilityError("this first stage has no conditional decoder")
+        batch, _, height, width = images.shape
+        expected = (batch, 4 * len(self.config.known_inputs), height, width)
+        if known.shape != expected:
+            raise InvalidInputError(
+                f"expected known pixels of shape {expected}, got {tuple(known.shape)}"
+            )
+        return self.conditional_decoder
 
     def _check_images(self, images: Tensor) -> None:
         check_images(images, self.config.in_channels, self.config.downsampling)

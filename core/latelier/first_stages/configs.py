@@ -15,8 +15,40 @@ from latelier.contracts.bounds import (
     check_width,
 )
 from latelier.contracts.configs import FirstStageConfig
+from latelier.contracts.frozen import Frozen
 
 PositiveFloat = Annotated[FiniteFloat, Field(gt=0)]
+
+
+class ConditionalDecoderConfig(Frozen):
+    """What a decoder adds where inputs know pixels (see `ConditionalDecoder`)."""
+
+    inputs: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=8,
+        description="names of the conditioners whose pixels it is given, such as 'collage'",
+    )
+    channels: Width = Field(
+        default=32, description="channels of its first level; two and three times as many follow"
+    )
+    blocks: Blocks = Field(
+        default=2, ge=1, description="residual blocks at each place of its U-Net"
+    )
+
+    @property
+    def cell(self) -> int:
+        """Side in pixels of a position of its last level."""
+        return 8
+
+    @property
+    def reach(self) -> int:
+        """Pixels around a pixel that decide what it becomes, a multiple of `cell`.
+
+        Two convolutions of a block reach 2 positions; blocks are passed twice at all but the last
+        level, whose positions are of 2, 4 and 8 pixels; and the first and the last convolution.
+        """
+        reach = 2 * (2 + 4 * self.blocks) + 4 * 4 * self.blocks + 8 * 2 * self.blocks
+        return -(-reach // self.cell) * self.cell + self.cell
 
 
 class AutoencoderConfig(FirstStageConfig):
@@ -72,6 +104,9 @@ class AutoencoderConfig(FirstStageConfig):
         description="subtracted from latents before they are multiplied: their mean; "
         "a number, or one for each channel",
     )
+    conditional_decoder: ConditionalDecoderConfig | None = Field(
+        default=None, description="adds what inputs know of a picture's pixels; null: nothing does"
+    )
 
     @model_validator(mode="after")
     def _check_factors(self) -> Self:
@@ -110,6 +145,11 @@ class AutoencoderConfig(FirstStageConfig):
     def latent_channels(self) -> int:
         """Channels of the latents."""
         return self.embed_dim
+
+    @property
+    def known_inputs(self) -> tuple[str, ...]:
+        """The inputs of the conditional decoder."""
+        return () if self.conditional_decoder is None else self.conditional_decoder.inputs
 
     def has_attention(self, level: int) -> bool:
         """Return whether the blocks of a level have attention; level 0 comes after the patches."""

@@ -41,6 +41,12 @@ def check_composition(
         else:
             continue
         faults.append(f"the denoiser takes the spatial part '{name}', and {reason}")
+    for name in first_stage.known_inputs:
+        if name in conditioners and not conditioners[name].knows_pixels:
+            faults.append(
+                f"the first stage is given pixels that '{name}' knows, and the conditioner of that "
+                "name knows none"
+            )
     if faults:
         raise CompatibilityError("; ".join(faults))
 

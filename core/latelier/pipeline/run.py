@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from latelier.contracts.components import FirstStage
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.contracts.sampling import Denoise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
@@ -111,8 +111,8 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
     """
     dispatcher = parts.atelier.dispatcher()
     init = _encode_init(parts, plan)
-    decode = partial(_decode, parts, plan, init, plan.first_stage)
-    preview = partial(_decode, parts, plan, init, plan.preview_decoder)
+    decode = partial(_decode, parts, plan, init, _decode_known(parts, plan))
+    preview = partial(_decode, parts, plan, init, plan.preview_decoder.decode)
     steps = _observe(_denoise_steps(parts, plan, denoise, init), plan.sigmas, preview, dispatcher)
     for index, step in enumerate(steps, start=1):
         is_last = index == plan.sigmas.steps
@@ -198,21 +198,38 @@ def _make_sampler(plan: Plan) -> Sampler:
     return repaint(sampler, plan.request.repaint_resamples)
 
 
+def _decode_known(parts: PipelineParts, plan: Plan) -> Callable[[Tensor], Tensor]:
+    """Return what decodes latents, and adds what inputs know of the pixels if the model does."""
+    first_stage: Any = plan.first_stage
+    names = first_stage.config.known_inputs
+    if not set(names) & set(parts.conditioners):
+        return plan.first_stage.decode
+
+    def decode(latents: Tensor) -> Tensor:
+        known = parts.condition_builder().known_pixels(
+            names, plan.repeat_rows(plan.inputs), len(plan.batch), plan.geometry
+        )
+        images: Tensor = first_stage.add_known(first_stage.decode(latents), known)
+        return images
+
+    return decode
+
+
 @torch.no_grad()
 def _decode(
     parts: PipelineParts,
     plan: Plan,
     init: InpaintState | None,
-    decoder: FirstStage,
+    decode: Callable[[Tensor], Tensor],
     latents: Tensor,
 ) -> list[Image.Image]:
-    """Return the images that a decoder makes of latents, with the known pixels of the initial ones.
+    """Return the images that are decoded from latents, with the known pixels of the initial ones.
 
     Raises:
         InvalidInputError: the weights are offloaded, and another run uses them.
     """
     with parts.placing():  # a preview may be decoded after its run
-        images = decoder.decode(latents.to(parts.dtype))
+        images = decode(latents.to(parts.dtype))
     check_finite(parts, plan, "decoded image", images)
     return tensor_to_pil(images if init is None else init.restore_known(images))
 

@@ -54,9 +54,17 @@ class FirstStageContract(ModuleContract):
         return {"images": torch.stack(images) * 2 - 1}
 
     def compute(self, component: Any, inputs: Mapping[str, Tensor], /) -> dict[str, Tensor]:
-        """Return the latents of images, and the images decoded from them."""
+        """Return the latents of images, and the images decoded from them.
+
+        A first stage with known inputs also gives "completed": the images with known pixels, which
+        are those of the left half.
+        """
         latents = component.encode(inputs["images"])
-        return {"latents": latents, "images": component.decode(latents)}
+        images = component.decode(latents)
+        if not self.validated_config.known_inputs:
+            return {"latents": latents, "images": images}
+        completed = component.add_known(images, self._know_left_half(inputs["images"]))
+        return {"latents": latents, "images": images, "completed": completed}
 
     def test_latents_have_the_configured_shape(self) -> None:
         """Denoisers are composed by the config: its channels, and its factor f."""
@@ -125,6 +133,32 @@ class FirstStageContract(ModuleContract):
         (gradient,) = torch.autograd.grad(images.square().sum(), latents)
         assert gradient.isfinite().all(), "the gradient of decode is not finite"
 
+    def test_known_pixels_are_added_in_tiles_as_in_the_whole(self) -> None:
+        """Tiles save memory, and no one should see them."""
+        if not self.validated_config.known_inputs:
+            return
+        component = self.build()
+        with torch.no_grad(), seeded():
+            images = self.make_inputs(component, self.rows)["images"]
+            known = self._know_left_half(images)
+            whole = component.add_known(images, known)
+            tiled = component.add_known(images, known, tile=8)
+        assert whole.shape == images.shape, f"images with known pixels are {tuple(whole.shape)}"
+        assert is_close(tiled, whole), "add_known gives another picture in tiles of 8 pixels"
+
+    def test_known_pixels_of_a_wrong_shape_raise_one_clear_error(self) -> None:
+        """A host shows its text: a LatelierError in one line, and no error of torch's."""
+        if not self.validated_config.known_inputs:
+            return
+        component = self.build()
+        images = self.make_inputs(component, self.rows)["images"]
+        wrong = self._know_left_half(images)[:, 1:]
+        check_one_clear_error(
+            lambda: component.add_known(images, wrong),
+            f"known pixels of shape {tuple(wrong.shape)}",
+            "raise InvalidInputError, and name the shape that would fit",
+        )
+
     @pytest.mark.parametrize("fault", ["channels", "axes"])
     def test_wrong_images_raise_one_clear_error(self, fault: str) -> None:
         """A host shows its text: a LatelierError in one line, and no error of torch's."""
@@ -136,6 +170,12 @@ class FirstStageContract(ModuleContract):
             f"images of shape {tuple(wrong.shape)}",
             "raise InvalidInputError, and name the shape that would fit",
         )
+
+    def _know_left_half(self, images: Tensor) -> Tensor:
+        """Return the left half of images, as each of the known inputs would know it."""
+        color = torch.cat([(images + 1) / 2, torch.ones_like(images[:, :1])], dim=1)
+        color[..., color.shape[3] // 2 :] = 0
+        return color.repeat(1, len(self.validated_config.known_inputs), 1, 1)
 
     def _build_doubled(self) -> Any:
         """Return the component with the same weights and twice the scale."""

@@ -148,6 +148,28 @@ class Conditioning:
         """Return what `draw_kept` returns where nothing is dropped."""
         return {name: torch.ones(rows, dtype=torch.bool) for name in self.sources}
 
+    def negative_batch(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a batch for `encode` whose condition guidance compares with that of `batch`.
+
+        Conditions become null, but for those that guidance keeps and spatial parts that are not
+        guided, as `ConditionBuilder.negative_condition` does it.
+        """
+        configs: dict[str, Any] = {name: each.config for name, each in self._conditioners.items()}
+        held = {
+            name
+            for name, config in configs.items()
+            if config.is_kept_in_negative
+            or (config.outputs().spatial is not None and not config.is_guided)
+        }
+        parts = ("conditions", "features")
+        return {
+            **batch,
+            **{
+                part: {name: batch[part][name] for name in held & batch[part].keys()}
+                for part in parts
+            },
+        }
+
     def describe(self) -> list[str]:
         """Return a line for each conditioner: its source and how often it is dropped."""
         lines = [

@@ -78,7 +78,7 @@ def test_the_target_is_where_the_model_arrives_with_guidance(make_evaluator, bas
     batch = batch_of(objective)
     kept = objective.conditioning.keep_all(3)
     condition = objective.encode_condition(batch, kept)
-    negative = objective.negative_condition(batch, condition, kept)
+    negative = objective.encode_condition(objective.conditioning.negative_batch(batch), kept)
     samples = make_training_samples(objective.config)
     prompts = [samples[k]["prompt"] for k in range(3)]
     denoise = load(base, "cpu", "float32").denoise_fn(prompt=prompts, guidance=3.0)
@@ -134,7 +134,7 @@ def test_known_pixels_stay_in_the_negative_condition(
     batch = batch_of(objective)
     kept = objective.conditioning.keep_all(3)
     condition = objective.encode_condition(batch, kept)
-    negative = objective.negative_condition(batch, condition, kept)
+    negative = objective.encode_condition(objective.conditioning.negative_batch(batch), kept)
     assert torch.equal(negative.spatial["hole"], condition.spatial["hole"])
     assert not torch.equal(negative.streams["text"].tokens, condition.streams["text"].tokens)
 
@@ -146,7 +146,7 @@ def test_what_guidance_keeps_stays_in_the_negative_condition(make_evaluator, mon
     objective = make_evaluator(drop_all=0.0, inputs=inputs).objective
     batch, kept = batch_of(objective), objective.conditioning.keep_all(3)
     condition = objective.encode_condition(batch, kept)
-    negative = objective.negative_condition(batch, condition, kept)
+    negative = objective.encode_condition(objective.conditioning.negative_batch(batch), kept)
     own, other = (each.streams["text"].tokens for each in (condition, negative))
     assert torch.equal(own, other) == keeps
 

@@ -159,6 +159,18 @@ def distillation() -> Parts:
     return DistillationTraining, plan_distillation
 
 
+@_command("conditional-decoder")
+def conditional_decoder() -> Parts:
+    """Train a conditional decoder, which adds what inputs know of a picture's pixels.
+
+    Print the path of the model's folder at the end.
+    """
+    from latelier.training.conditional_decoder.train import plan_conditional_decoder
+    from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
+
+    return ConditionalDecoderTraining, plan_conditional_decoder
+
+
 class Options(NamedTuple):
     """The options of all trainings."""
 

@@ -126,6 +126,20 @@ class ConditionBuilder(InputReader):
         spatial = {name: window.of(part) for name, part in whole.spatial.items()}
         return Condition(streams, spatial, parts.vectors)
 
+    def known_pixels(
+        self, names: Iterable[str], rows: Rows, count: int, geometry: PictureGeometry
+    ) -> Tensor:
+        """Return what inputs say about pixels, (B, 4 K, H, W); see `Conditioner.known_pixels`.
+
+        Args:
+            names: of the K conditioners; of one that is not there or has no input nothing is known.
+            rows: the inputs.
+            count: number of pictures B.
+            geometry: of a picture.
+        """
+        known = [self._known(name, rows.get(name), count, geometry) for name in names]
+        return torch.cat(known, dim=1).to(self._device, self._dtype)
+
     def check_prepare(self, rows: Rows, geometry: PictureGeometry) -> None:
         """Prepare inputs and discard the result, so that a fault in one raises now.
 
@@ -155,15 +169,29 @@ class ConditionBuilder(InputReader):
         geometry: PictureGeometry,
     ) -> ConditionPart:
         """Return what a conditioner gives for `values`, and its null part where there are none."""
-        repeated = [] if values is None else repeat_rows(name, values, count)
-        some = next((value for value in repeated if value is not None), None)
-        if some is None:
+        filled, given = _fill(name, values, count)
+        if not filled:
             return self._null(name, count, geometry)
-        part = self._encode(name, [some if each is None else each for each in repeated], geometry)
-        if None not in repeated:
+        part = self._encode(name, filled, geometry)
+        if given.all():
             return part
-        given = torch.tensor([each is not None for each in repeated], device=self._device)
-        return where(given, part, self._null(name, count, geometry))
+        return where(given.to(self._device), part, self._null(name, count, geometry))
+
+    def _known(
+        self,
+        name: str,
+        values: Sequence[BaseModel | None] | None,
+        count: int,
+        geometry: PictureGeometry,
+    ) -> Tensor:
+        """Return what the inputs of a conditioner say about pixels, (B, 4, H, W); zeros if none."""
+        filled, given = _fill(name, values, count)
+        if not filled:
+            return torch.zeros(count, 4, *geometry.size)
+        batch = self._prepare(name, filled, geometry)
+        with guard_plugin(f"the conditioner '{name}'"):
+            known = self._conditioners[name].known_pixels(batch, geometry)
+        return known * given.to(known)[:, None, None, None]
 
     def _null(self, name: str, count: int, geometry: PictureGeometry) -> ConditionPart:
         with guard_plugin(f"the conditioner '{name}'"):
@@ -188,6 +216,19 @@ class ConditionBuilder(InputReader):
         except InvalidInputError as error:
             public = self._public(name)
             raise InvalidInputError(f"input '{public}': {error}", field=public) from None
+
+
+def _fill(
+    name: str, values: Sequence[BaseModel | None] | None, count: int
+) -> tuple[list[BaseModel], Tensor]:
+    """Return `count` inputs, of which rows without one have another's, and which rows have one.
+
+    There are no inputs if no row has one.
+    """
+    repeated = [] if values is None else repeat_rows(name, values, count)
+    given = [each for each in repeated if each is not None]
+    filled = [given[0] if each is None else each for each in repeated] if given else []
+    return filled, torch.tensor([each is not None for each in repeated])
 
 
 def _crop_region(stream: Stream, geometry: PictureGeometry, window: Window) -> Stream:

@@ -1,6 +1,7 @@
 """Encoding and decoding in tiles, in less memory than one call of the first stage takes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,12 @@ class TiledFirstStage(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Return the images (B, 3, H, W) of latents (B, C, H / f, W / f), without gradients."""
         return _one_by_one(decode_tiled, self.first_stage, latents, self.tile)
+
+    def add_known(self, images: Tensor, known: Tensor) -> Tensor:
+        """Return decoded images (B, 3, H, W) with what inputs know of them, (B, 4 K, H, W)."""
+        first_stage: Any = self.first_stage  # it has known inputs
+        rows = zip(torch.split(images, 1), torch.split(known, 1), strict=True)
+        return torch.cat([first_stage.add_known(*row, tile=self.tile) for row in rows])
 
 
 def read_tile(request: Request, size: Size, first_stage: FirstStage, *, fits: bool) -> int:

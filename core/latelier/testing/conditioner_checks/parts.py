@@ -90,6 +90,26 @@ class PartChecks(ConditionerBase):
                 "and in every mean over tokens"
             )
 
+    def test_what_it_knows_of_pixels_is_premultiplied_color(self) -> None:
+        """A conditional decoder lays it over the picture: c + (1 - alpha) picture."""
+        component = self.build()
+        if not component.config.knows_pixels:
+            return
+        with torch.no_grad(), seeded():
+            batch = self.prepare(component, self.rows)
+            known = component.known_pixels(batch, self.geometry)
+            alone = component.known_pixels(self.prepare(component, [0]), self.geometry)
+        expected = (len(self.rows), 4, *self.geometry.size)
+        assert tuple(known.shape) == expected, (
+            f"known pixels are {tuple(known.shape)}, not {expected}: RGB and alpha of the picture"
+        )
+        color, alpha = known[:, :3], known[:, 3:]
+        assert ((alpha >= 0) & (alpha <= 1)).all(), "alpha is not in 0..1"
+        assert ((color >= 0) & (color <= alpha + 1 / 255)).all(), (
+            "RGB is not in 0..alpha: it is in 0..1, multiplied by alpha"
+        )
+        assert is_close(known[0], alone[0]), "the known pixels of input 0 differ in a batch"
+
     def test_one_input_is_as_it_is_in_a_batch(self) -> None:
         """Padding, normalisation and the rest do not depend on the other inputs of a batch."""
         together = self.part()

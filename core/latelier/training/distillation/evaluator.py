@@ -57,7 +57,9 @@ class DistillationEvaluator(LoraEvaluator):
             latents: Tensor = batch["latents"]
             kept = objective.conditioning.keep_all(len(latents))
             condition = objective.encode_condition(batch, kept)
-            negative = objective.negative_condition(batch, condition, kept)
+            negative = objective.encode_condition(
+                objective.conditioning.negative_batch(batch), kept
+            )
             draws = Draws(0, 0, batch["index"])
             yield (
                 draws.normal(Purpose.NOISE, latents.shape[1:], latents.device),

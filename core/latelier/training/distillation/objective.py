@@ -52,23 +52,7 @@ class DistillationObjective(PredictionObjective):
         start, end = segment[0], segment[-1]
         eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
         x = self.process.noised(latents, eps, start)
-        negative = self.negative_condition(batch, condition, kept)
+        negative = self.encode_condition(self.conditioning.negative_batch(batch), kept)
         x0 = euler_x0(x, self.teacher.sample(x, condition, negative, segment), start, end)
         eps = (x - frames.alpha(self.process.frame, start) * x0) / start
         return Example(x, x0, eps, torch.full((len(x),), start, dtype=torch.float64))
-
-    def negative_condition(
-        self, batch: Mapping[str, Any], condition: Condition, kept: Mapping[str, Tensor]
-    ) -> Condition:
-        """Return what guidance compares a condition with, as `ConditionBuilder` does.
-
-        Conditions become null, but for those that guidance keeps and spatial parts that are not
-        guided.
-        """
-        configs: dict[str, Any] = {name: each.config for name, each in self.conditioners.items()}
-        held = {name for name, config in configs.items() if config.is_kept_in_negative}
-        held |= {name for name in condition.spatial if not configs[name].is_guided}
-        dropped = {
-            name: rows if name in held else torch.zeros_like(rows) for name, rows in kept.items()
-        }
-        return self.encode_condition(batch, dropped)

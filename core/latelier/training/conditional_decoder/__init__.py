@@ -1,0 +1,1 @@
+"""Training of conditional decoders (arXiv:2306.04632)."""

@@ -1,0 +1,83 @@
+"""Validation, sample sheets and export of a conditional decoder."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from torch import Tensor
+
+from latelier.contracts.images.pixels import tensor_to_pil
+from latelier.training.conditional_decoder.objective import ConditionalDecoderObjective, Redrawn
+from latelier.training.conditional_decoder.parts import DecoderParts
+from latelier.training.conditioning import to_device
+from latelier.training.data.datasets import make_held_out_samples
+from latelier.training.evaluator import Evaluator, Sheet
+from latelier.training.first_stage.quality import mean_quality, measure_quality
+from latelier.training.monitoring.sheets import tile_pairs
+from latelier.training.randomness import Draws
+
+_BATCH = 16
+"""Pictures that are redrawn at once, each batch with another strength."""
+
+_SHARES = (0.0, 0.5, 1.0)
+"""Strengths of held-out batches in turn, in units of the greatest one."""
+
+_SHEET_COLUMNS = 8
+
+
+class ConditionalDecoderEvaluator(Evaluator):
+    """Compares pictures with and without the conditional decoder, and exports the model."""
+
+    objective: ConditionalDecoderObjective
+
+    def __init__(self, objective: ConditionalDecoderObjective, parts: DecoderParts) -> None:
+        super().__init__(objective)
+        held_out = make_held_out_samples(objective.config, objective.config.validation_images)
+        self._held_out = held_out.with_preparation(objective.prepare_samples)
+        self._parts = parts
+
+    def validate(self) -> dict[str, float]:
+        """Return mean measures of held-out pictures, and "psnr_without" the conditional decoder."""
+        perceptual = self.objective.reconstruction.perceptual
+        measures = mean_quality(self._correct(), perceptual)
+        plain = [(each.images, images) for each, images in self._redrawn]
+        return {**measures, "psnr_without": mean_quality(plain, None)["psnr"]}
+
+    def draw_sample_sheet(self) -> Sheet:
+        """Return held-out pictures as the model decodes them, each above the corrected one."""
+        last = len(self._redrawn) - 1
+        redrawn, images = self._redrawn[min(last, _SHARES.index(1.0))]
+        corrected = self._add_known(redrawn)
+        psnr = float(measure_quality(corrected, images, None)["psnr"].mean())
+        pictures = tensor_to_pil(redrawn.images), tensor_to_pil(corrected)
+        return tile_pairs(*pictures, _SHEET_COLUMNS, zoom=2), {"psnr": psnr}
+
+    def export(self, folder: Path) -> None:
+        """Write the model with its conditional decoder."""
+        self._parts.model.save(folder)
+
+    def _correct(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of corrected pictures with the true ones."""
+        for redrawn, images in self._redrawn:
+            yield self._add_known(redrawn), images
+
+    def _add_known(self, redrawn: Redrawn) -> Tensor:
+        return self.objective.decoder(redrawn.images, redrawn.known).float()
+
+    @cached_property
+    def _redrawn(self) -> list[tuple[Redrawn, Tensor]]:
+        """The held-out pictures as the model redraws them, which stays the same, and as they are.
+
+        No number of it depends on the seed of the run.
+        """
+        objective, count = self.objective, len(self._held_out)
+        device = next(objective.decoder.parameters()).device
+        found = []
+        for number, first in enumerate(range(0, count, _BATCH)):
+            samples = [self._held_out[k] for k in range(first, min(first + _BATCH, count))]
+            batch = to_device(objective.collate(samples), device)
+            kept = objective.conditioning.keep_all(len(samples))
+            strength = _SHARES[number % len(_SHARES)] * objective.config.strength
+            draws = Draws(0, 0, batch["index"])
+            found.append((objective.redraw(batch, kept, draws, strength), batch["image"]))
+        return found

@@ -1,0 +1,132 @@
+"""The loss of a conditional decoder: how far its pictures are from those that were redrawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from latelier.contracts.components import PictureGeometry
+from latelier.nn.module import to_module_dict
+from latelier.pipeline.editing.init_image import last_steps
+from latelier.training.conditional_decoder.parts import DecoderParts
+from latelier.training.conditioning import Conditioning
+from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
+from latelier.training.first_stage.losses.reconstruction import ReconstructionLoss
+from latelier.training.guided_model import GuidedModel
+from latelier.training.objective import MODEL, Objective
+from latelier.training.prediction.batches import collate_samples, geometry_of
+from latelier.training.randomness import Draws, Purpose
+
+
+@dataclass(frozen=True, eq=False)
+class Redrawn:
+    """Pictures that the model has noised, denoised and decoded.
+
+    Attributes:
+        images: (B, 3, H, W), about in [-1, 1].
+        known: what inputs know of the pixels, (B, 4 K, H, W).
+    """
+
+    images: Tensor
+    known: Tensor
+
+
+class ConditionalDecoderObjective(Objective):
+    """The reconstruction loss of redrawn pictures.
+
+    Attributes:
+        config: The training's configuration.
+        conditioning: What makes conditions of data samples.
+        decoder: The conditional decoder.
+        reconstruction: The reconstruction loss.
+    """
+
+    def __init__(
+        self, parts: DecoderParts, config: ConditionalDecoderTraining, perceptual: nn.Module | None
+    ) -> None:
+        super().__init__()
+        model = parts.model
+        self.config = config
+        self.first_stage = model.first_stage_component.module
+        self.denoiser = model.denoiser_component.module
+        self.conditioners = to_module_dict(
+            {name: each.module for name, each in model.conditioner_components.items()}
+        )
+        self.conditioning = Conditioning(
+            self.conditioners, parts.sources, config.drop_all, 0.0, config.seed
+        )
+        weight = config.perceptual.weight if config.perceptual else 1.0
+        self.reconstruction = ReconstructionLoss(config.terms, perceptual, weight)
+        self.decoder = self.trained = parts.decoder
+        self._process = model.process
+        self._guided = GuidedModel(model, config.guidance)
+        self._sigmas = self._guided.schedule(config.denoising_steps)
+
+    def prepare_samples(self, samples: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Check that samples can be used, and prepare them (see `Conditioning.prepare_samples`).
+
+        Raises:
+            UnusableError: a conditioner refuses one.
+        """
+        return [*self.conditioning.prepare_samples(samples, self._geometry(samples[0], None))]
+
+    def collate(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return "image" (B, 3, H, W) in [-1, 1], "index", and "conditions" by their names."""
+        batch = collate_samples(samples)
+        batch["conditions"] = self.conditioning.prepare(samples, self._geometry(batch, None))
+        return {**batch, "features": {}}
+
+    @override
+    def forward(self, batch: dict[str, Any], step: int, player: str = MODEL) -> dict[str, Tensor]:
+        """Return the loss and its terms."""
+        draws = Draws(self.config.seed, step, batch["index"])
+        share = Draws(draws.seed, step, [0]).uniform(Purpose.TIME).item()
+        kept = self.conditioning.draw_kept(draws)
+        redrawn = self.redraw(batch, kept, draws, share * self.config.strength)
+        result = self.decoder(redrawn.images, redrawn.known).float()
+        loss, terms = self.reconstruction(result, batch["image"])
+        return {"loss": loss, **terms}
+
+    @torch.no_grad()
+    def redraw(
+        self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], draws: Draws, strength: float
+    ) -> Redrawn:
+        """Return the pictures of a batch after the last steps of the model.
+
+        Args:
+            batch: of the samples.
+            kept: rows that keep each condition.
+            draws: random numbers of the step.
+            strength: share of the steps; below that of one the pictures are only encoded.
+        """
+        images: Tensor = batch["image"]
+        geometry = self._geometry(batch, self.first_stage)
+        latents: Tensor = self.first_stage.encode(images).float()
+        if round(strength * self._sigmas.steps) > 0:
+            sigmas = last_steps(self._sigmas, strength)
+            eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
+            condition, negative = (
+                self.conditioning.encode(each, kept, geometry, images.device)
+                for each in (batch, self.conditioning.negative_batch(batch))
+            )
+            noised = self._process.noised(latents, eps, sigmas[0])
+            latents = self._guided.sample(noised, condition, negative, sigmas)
+        decoded: Tensor = self.first_stage.decode(latents).float()
+        return Redrawn(decoded, self._know(batch, kept, geometry))
+
+    def _know(
+        self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], geometry: PictureGeometry
+    ) -> Tensor:
+        """Return what the inputs that are kept know of the pixels, (B, 4 K, H, W)."""
+        found = []
+        for name in self.decoder.config.inputs:
+            conditioner: Any = self.conditioners[name]
+            known = conditioner.known_pixels(batch["conditions"][name], geometry)
+            found.append(known * kept[name].to(known)[:, None, None, None])
+        return torch.cat(found, dim=1)
+
+    def _geometry(self, batch: Mapping[str, Any], first_stage: Any) -> PictureGeometry:
+        return replace(geometry_of(batch, self.first_stage), first_stage=first_stage)
