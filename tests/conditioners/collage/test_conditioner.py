@@ -80,6 +80,14 @@ def test_cells_are_zero_but_for_those_of_a_picture_and_near_it():
     assert not nothing.any()
 
 
+def test_it_knows_the_pixels_of_its_pictures():
+    values = [collage((drawing((255, 0, 0, 128)), [0, 0, 0.5, 1])), Collage(pictures=[], boxes=[])]
+    shown, empty = new().known_pixels(new().prepare(values, GEOMETRY), GEOMETRY)
+    assert shown[:, 8, 8].tolist() == pytest.approx([128 / 255, 0, 0, 128 / 255])
+    assert not shown[:, :, 17:].any()
+    assert not empty.any()
+
+
 def test_smaller_boxes_are_in_front_in_any_order():
     small, large = (drawing(), [0.25, 0.25, 0.75, 0.75]), (drawing(BLUE), [0, 0, 1, 1])
     one, other = spatial(small, large), spatial(large, small)

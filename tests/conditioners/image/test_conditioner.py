@@ -112,3 +112,20 @@ def test_invalid_images_are_refused(value: Any, message: str) -> None:
 def test_invalid_configurations_are_refused(config: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(config))):
         new_images(**config)
+
+
+def test_an_exact_reduction_knows_the_enlarged_pixels() -> None:
+    conditioner = new_images(degradation="bicubic", patch=2)
+    geometry = PictureGeometry((16, 24), (2, 3))
+    known = conditioner.known_pixels(
+        conditioner.prepare([LowResolution(image=SMALL)], geometry), geometry
+    )
+    assert known.shape == (1, 4, 16, 24)
+    assert (known[:, 3] == 1).all()
+    enlarged = torch.nn.functional.interpolate(pil_to_tensor(SMALL)[None], (16, 24), mode="bicubic")
+    torch.testing.assert_close(2 * known[:, :3] - 1, enlarged.clamp(-1, 1))
+
+
+def test_a_degraded_image_knows_no_pixels() -> None:
+    assert not new_images().config.knows_pixels
+    assert new_images(degradation="bicubic").config.knows_pixels

@@ -74,7 +74,10 @@ OF_TILES = {
     "box_as_size": "test_what_a_box_changes_lies_in_it",
     "corners_as_size": "test_boxes_that_differ_give_parts_that_differ",
 }
-OF_PLANES = {"output_size": "test_a_map_is_of_latent_size"}
+OF_PLANES = {
+    "output_size": "test_a_map_is_of_latent_size",
+    "straight_alpha": "test_what_it_knows_of_pixels_is_premultiplied_color",
+}
 
 
 def contracts():

@@ -4,6 +4,7 @@ from latelier.testing import FirstStageContract
 
 CAUGHT_BY = {
     "blocks": None,
+    "completing": None,
     "forgets_its_scale": "test_latents_are_multiplied_by_the_scale_factor",
     "zero_to_one": "test_images_survive_encoding_and_decoding",
     "boasting": "test_latents_have_the_configured_shape",
@@ -12,6 +13,8 @@ CAUGHT_BY = {
     "same": "test_different_images_have_different_latents",
     "decodes_detached": "test_decoding_is_differentiable",
     "takes_anything": "test_wrong_images_raise_one_clear_error",
+    "sees_tiles": "test_known_pixels_are_added_in_tiles_as_in_the_whole",
+    "takes_any_known": "test_known_pixels_of_a_wrong_shape_raise_one_clear_error",
 }
 INEXACT = {"crops_the_edge", "of_the_batch_stage", "same"}
 

@@ -19,7 +19,7 @@ from latelier.training.randomness import Draws
 _BATCH = 16
 """Pictures that are redrawn at once, each batch with another strength."""
 
-_SHARES = (0.0, 0.5, 1.0)
+_SHARES = (1.0, 0.5, 0.0)
 """Strengths of held-out batches in turn, in units of the greatest one."""
 
 _SHEET_COLUMNS = 8
@@ -45,8 +45,7 @@ class ConditionalDecoderEvaluator(Evaluator):
 
     def draw_sample_sheet(self) -> Sheet:
         """Return held-out pictures as the model decodes them, each above the corrected one."""
-        last = len(self._redrawn) - 1
-        redrawn, images = self._redrawn[min(last, _SHARES.index(1.0))]
+        redrawn, images = self._redrawn[0]
         corrected = self._add_known(redrawn)
         psnr = float(measure_quality(corrected, images, None)["psnr"].mean())
         pictures = tensor_to_pil(redrawn.images), tensor_to_pil(corrected)
@@ -62,7 +61,7 @@ class ConditionalDecoderEvaluator(Evaluator):
             yield self._add_known(redrawn), images
 
     def _add_known(self, redrawn: Redrawn) -> Tensor:
-        return self.objective.decoder(redrawn.images, redrawn.known).float()
+        return self.objective.trained(redrawn.images, redrawn.known).float()
 
     @cached_property
     def _redrawn(self) -> list[tuple[Redrawn, Tensor]]:
@@ -71,7 +70,7 @@ class ConditionalDecoderEvaluator(Evaluator):
         No number of it depends on the seed of the run.
         """
         objective, count = self.objective, len(self._held_out)
-        device = next(objective.decoder.parameters()).device
+        device = next(objective.trained.parameters()).device
         found = []
         for number, first in enumerate(range(0, count, _BATCH)):
             samples = [self._held_out[k] for k in range(first, min(first + _BATCH, count))]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from latelier.contracts.components import PictureGeometry
+from latelier.first_stages.conditional_decoder import ConditionalDecoder
 from latelier.nn.module import to_module_dict
 from latelier.pipeline.editing.init_image import last_steps
 from latelier.training.conditional_decoder.parts import DecoderParts
@@ -40,7 +41,7 @@ class ConditionalDecoderObjective(Objective):
     Attributes:
         config: The training's configuration.
         conditioning: What makes conditions of data samples.
-        decoder: The conditional decoder.
+        trained: The conditional decoder.
         reconstruction: The reconstruction loss.
     """
 
@@ -60,7 +61,7 @@ class ConditionalDecoderObjective(Objective):
         )
         weight = config.perceptual.weight if config.perceptual else 1.0
         self.reconstruction = ReconstructionLoss(config.terms, perceptual, weight)
-        self.decoder = self.trained = parts.decoder
+        self.trained: ConditionalDecoder = parts.decoder
         self._process = model.process
         self._guided = GuidedModel(model, config.guidance)
         self._sigmas = self._guided.schedule(config.denoising_steps)
@@ -86,7 +87,7 @@ class ConditionalDecoderObjective(Objective):
         share = Draws(draws.seed, step, [0]).uniform(Purpose.TIME).item()
         kept = self.conditioning.draw_kept(draws)
         redrawn = self.redraw(batch, kept, draws, share * self.config.strength)
-        result = self.decoder(redrawn.images, redrawn.known).float()
+        result = self.trained(redrawn.images, redrawn.known).float()
         loss, terms = self.reconstruction(result, batch["image"])
         return {"loss": loss, **terms}
 
@@ -122,7 +123,7 @@ class ConditionalDecoderObjective(Objective):
     ) -> Tensor:
         """Return what the inputs that are kept know of the pixels, (B, 4 K, H, W)."""
         found = []
-        for name in self.decoder.config.inputs:
+        for name in self.trained.config.inputs:
             conditioner: Any = self.conditioners[name]
             known = conditioner.known_pixels(batch["conditions"][name], geometry)
             found.append(known * kept[name].to(known)[:, None, None, None])

@@ -98,7 +98,7 @@ class Tile(Conditioner):
 
 
 class Plane(Conditioner):
-    """Faultless: a map of one colour."""
+    """Faultless: a map of one colour, which half covers the picture."""
 
     Input = inputs.Plane
 
@@ -119,6 +119,10 @@ class Plane(Conditioner):
     def null(self, rows, geometry):
         return ConditionPart(spatial=self.scale.new_zeros(rows, 3, *self.size(geometry)))
 
+    def known_pixels(self, batch, geometry):
+        color = torch.cat([batch["color"], torch.ones(len(batch["color"]), 1)], dim=1)
+        return (0.5 * color)[..., None, None].expand(-1, -1, *geometry.size)
+
 
 # ------------------------------------------------------------------- shapes, widths, masks
 
@@ -133,6 +137,12 @@ class WrongWidth(Beads):
 class OutputSize(Plane):
     def size(self, geometry):
         return geometry.size
+
+
+class StraightAlpha(Plane):
+    def known_pixels(self, batch, geometry):
+        known = super().known_pixels(batch, geometry)
+        return torch.cat([2 * known[:, :3], known[:, 3:]], dim=1)
 
 
 class DropsDoubles(Beads):

@@ -34,6 +34,29 @@ class Blocks(nn.Module):
         return pixel_shuffle(blocks, self._config.block)
 
 
+class Completing(Blocks):
+    """Faultless: what is known covers the picture."""
+
+    def add_known(self, images, known, *, tile=0):
+        if known.shape[1:] != (4, *images.shape[2:]):
+            raise InvalidInputError(f"known pixels are (B, 4, H, W), not {tuple(known.shape)}")
+        color, alpha = known.split([3, 1], dim=1)
+        return 2 * color - alpha + (1 - alpha) * images
+
+
+class SeesTiles(Completing):
+    def add_known(self, images, known, *, tile=0):
+        whole = super().add_known(images, known)
+        return whole + (tile > 0) * 0.1
+
+
+class TakesAnyKnown(Completing):
+    def add_known(self, images, known, *, tile=0):
+        if known.shape[1] != 4:
+            return images
+        return super().add_known(images, known)
+
+
 class ForgetsItsScale(Blocks):
     """Right for the default scale of 1."""
 

@@ -36,6 +36,10 @@ class PlaneConfig(ConditionerConfig):
     def outputs(self) -> OutputSpec:
         return OutputSpec(spatial=self.channels)
 
+    @property
+    def knows_pixels(self) -> bool:
+        return True
+
 
 class Plane(Frozen):
     color: Color = Field(description="of the whole picture")

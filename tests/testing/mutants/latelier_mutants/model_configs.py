@@ -19,6 +19,12 @@ class BlocksConfig(FirstStageConfig):
         return 3 * self.block**2
 
 
+class CompletingConfig(BlocksConfig):
+    @property
+    def known_inputs(self) -> tuple[str, ...]:
+        return ("hint",)
+
+
 class BoastingConfig(BlocksConfig):
     @property
     def latent_channels(self) -> int:

@@ -51,7 +51,7 @@ FAULTY_INPUTS = {
     "tells_of_files": "TellingBeads",
 }
 TILES = ["tile", "box_as_size", "corners_as_size"]
-PLANES = ["plane", "output_size"]
+PLANES = ["plane", "output_size", "straight_alpha"]
 
 
 ORDERED = {"order": 1}
@@ -131,6 +131,13 @@ FIRST_STAGES = {
     "same": "Same",
     "decodes_detached": "DecodesDetached",
     "takes_anything": "TakesAnything",
+    "completing": "Completing",
+    "sees_tiles": "SeesTiles",
+    "takes_any_known": "TakesAnyKnown",
+}
+FIRST_STAGE_CONFIGS = {
+    "boasting": "BoastingConfig",
+    **dict.fromkeys(("completing", "sees_tiles", "takes_any_known"), "CompletingConfig"),
 }
 DENOISERS = [
     "mixer",
@@ -269,7 +276,7 @@ class MutantsPlugin:
         for name in ACCELERATIONS:
             registrar.acceleration(name, factory=f"latelier_mutants.accelerations:{name}")
         for name, factory in FIRST_STAGES.items():
-            config = "BoastingConfig" if name == "boasting" else "BlocksConfig"
+            config = FIRST_STAGE_CONFIGS.get(name, "BlocksConfig")
             registrar.first_stage(
                 name,
                 factory=f"latelier_mutants.first_stages:{factory}",
