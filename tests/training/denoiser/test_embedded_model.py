@@ -15,11 +15,14 @@ from latelier.contracts.components import PictureGeometry
 from latelier.contracts.frozen import validate
 from latelier.data.emoji_scenes.scene import SEMANTIC_CLASSES
 from latelier.evaluation.scene_model.conditions import CONDITIONS
+from latelier.training.conditional_decoder.train import train_conditional_decoder
+from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.training import read_training
 from latelier.training.denoiser.train import train_denoiser
 
 CONFIG = Path(__file__).parents[3] / "configs" / "scenes" / "denoiser.yaml"
+DECODER = CONFIG.with_name("conditional-decoder.yaml")
 PICTURE = Image.new("RGB", (64, 64), "teal")
 HOLE = np.zeros((64, 64), bool)
 HOLE[8:40, 16:48] = True
@@ -103,8 +106,9 @@ def test_the_labels_of_maps_are_those_of_the_scenes() -> None:
 
 
 def test_all_weights_take_at_most_40_mib_in_16_bits() -> None:
-    stages = (CONFIG, CONFIG.with_name("first-stage.yaml"))
-    denoiser, first_stage = (yaml.safe_load(path.read_text()) for path in stages)
+    stages = (CONFIG, CONFIG.with_name("first-stage.yaml"), DECODER)
+    denoiser, first_stage, decoder = (yaml.safe_load(path.read_text()) for path in stages)
+    first_stage["first_stage"]["config"]["conditional_decoder"] = decoder["conditional_decoder"]
     components = [
         ("denoiser", denoiser["denoiser"]),
         ("first_stage", first_stage["first_stage"]),
@@ -177,3 +181,23 @@ def test_names_of_the_database_and_a_drawing_of_ones_own_share_a_picture(trained
     ]
     picture = draw(trained, layout=boxes)
     assert [each["name"] for each in picture.provenance["drew"]] == ["owl", "cat"]
+
+
+def test_its_conditional_decoder_trains_and_takes_what_it_is_shown(run: Path, tmp_path) -> None:
+    fields = yaml.safe_load(DECODER.read_text())
+    fields["data"]["config"]["size"] = 64
+    fields["conditional_decoder"] |= {"channels": 4, "blocks": 1}
+    changes: dict[str, Any] = {
+        "model": str(run / "result"), "out": str(tmp_path / "decoder"), "steps": 2, "workers": 0,
+        "batch_size": 2, "precision": "32-true", "denoising_steps": 2, "validation_images": 4,
+    }  # fmt: skip
+    config = validate(ConditionalDecoderTraining, {**fields, **changes}, "small")
+    assert train_conditional_decoder(config).finished
+    model = load(config.out / "result", device="cpu", dtype="float32")
+    gates = model.first_stage.conditional_decoder.conv_out.bias[12:].view(2, 4)
+    gates[0], gates[1] = 100, -100
+    drawing = Image.new("RGBA", (40, 40), "orange")
+    reference = {"pictures": [drawing], "boxes": [[0.25, 0.25, 0.75, 0.75]]}
+    picture = np.asarray(draw(model, prompt="#1 in a meadow", reference=reference).image)
+    orange = np.abs(picture[24:40, 24:40] - np.array([255, 165, 0])).max()
+    assert orange <= 40  # the residual of two steps is small, and so is its last layer
