@@ -1,7 +1,9 @@
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import median
 
 import pytest
+import torch
 
 from latelier.data.emoji_scenes import Scene, SceneConfig, all_glyphs
 from latelier.data.emoji_scenes.artwork import glyph_artwork
@@ -9,6 +11,7 @@ from latelier.data.emoji_scenes.dataset import EmojiScenes
 from latelier.data.emoji_scenes.objects import SceneObject
 from latelier.evaluation.detector.look_alikes import list_most_alike
 from latelier.evaluation.detector.objects import DetectedObject, boxes_iou
+from latelier.evaluation.detector.outcomes import match_objects
 from latelier.evaluation.scene_model.examples import JudgedPictures
 from latelier.evaluation.scene_model.second_look import locate_objects
 from latelier.evaluation.scenes import read_scenes
@@ -41,11 +44,40 @@ def test_drawings_that_are_not_there_are_not_found(scenes: list[Scene], judged: 
     assert found.count(None) >= len(found) - 1
 
 
-def test_what_the_detector_sees_is_taken_from_it(scenes: list[Scene], judged: Judge) -> None:
+def _widen(seen: DetectedObject) -> DetectedObject:
+    """Return an object in a box that reaches too far, as the detector's do."""
+    x0, y0, x1, y1 = seen.box
+    return replace(seen, box=(x0 - 0.06, y0 - 0.06, x1 + 0.06, y1 + 0.06))
+
+
+def test_what_the_detector_sees_is_in_the_box_of_its_drawing(
+    scenes: list[Scene], judged: Judge
+) -> None:
     pictures = judged(scenes)
-    seen = [box for each in locate_objects(pictures) for box in each]
-    named = {each.box for objects in pictures.reading.objects for each in objects}
-    assert set(seen) <= named
+    rough = [[_widen(each) for each in objects] for objects in pictures.reading.objects]
+    pictures = replace(pictures, reading=replace(pictures.reading, objects=rough))
+    overlaps = [
+        boxes_iou(box, each.box)
+        for found, seen, scene in zip(
+            locate_objects(pictures), match_objects(pictures.reading, scenes), scenes, strict=True
+        )
+        for box, named, each in zip(found, seen, scene.objects, strict=True)
+        if box is not None and named is not None and each.visible > 0.95
+    ]
+    assert len(overlaps) > 8
+    assert median(overlaps) > 0.95
+
+
+def test_what_the_detector_sees_stays_in_its_box_if_the_drawing_is_not_shown_well(
+    scenes: list[Scene], judged: Judge
+) -> None:
+    pictures = judged(scenes)
+    noise = torch.randn(pictures.images.shape, generator=torch.Generator().manual_seed(0))
+    named = match_objects(pictures.reading, scenes)
+    assert any(box is not None for found in named for box in found)
+    found = locate_objects(replace(pictures, images=pictures.images + noise))
+    for boxes, seen in zip(found, named, strict=True):
+        assert [box for box in boxes if box is not None] == [box for box in seen if box is not None]
 
 
 def test_what_looks_alike_is_told_apart(scenes: list[Scene], judged: Judge) -> None:

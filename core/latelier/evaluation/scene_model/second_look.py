@@ -5,6 +5,9 @@ drawing of one that it does not see is fitted to the picture. It is there if the
 well, and no other drawing that may be meant is shown better in that place: those that are most
 alike, those that the detector names there, and the other objects of the scene. Objects of which
 another hides more than a little stay missing.
+
+The detector's boxes reach too far, so that two objects which touch seem to overlap. So the drawing
+of one that it sees is fitted too, and its box is that of the drawing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +51,10 @@ def _look_again(
     image: Tensor, seen: Sequence[DetectedObject], scene: Scene, found: Found
 ) -> list[Box | None]:
     """Return the boxes of the objects of a scene, of which the detector has found some."""
-    boxes = list(found)
+    boxes = [
+        None if box is None else _find_edges(image, wanted.artwork, box)
+        for wanted, box in zip(scene.objects, found, strict=True)
+    ]
     for number, wanted in enumerate(scene.objects):
         if boxes[number] is not None:
             continue
@@ -58,6 +64,13 @@ def _look_again(
         copies = list(_list_copies(scene, boxes, wanted.glyph.index))
         boxes[number] = _find(image, wanted.artwork, map(glyph_artwork, others), copies)
     return boxes
+
+
+def _find_edges(image: Tensor, artwork: Artwork, box: Box) -> Box:
+    """Return the box of a drawing that is seen in a box; that box if it is not shown well there."""
+    [(place, decibels)] = _list_places(image, artwork, 1)
+    is_there = decibels >= _LEAST_DB and boxes_iou(place, box) >= _SAME_PLACE
+    return place if is_there else box
 
 
 def _list_copies(scene: Scene, boxes: Found, glyph: int) -> Iterator[Box]:
