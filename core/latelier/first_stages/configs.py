@@ -36,6 +36,11 @@ class ConditionalDecoderConfig(Frozen):
     )
 
     @property
+    def held_values(self) -> int:
+        """Numbers that it holds at a time, for each pixel of a picture, at the most (measured)."""
+        return 32 * len(self.inputs) + 2 * self.channels
+
+    @property
     def cell(self) -> int:
         """Side in pixels of a position of its last level."""
         return 8
@@ -137,9 +142,13 @@ class AutoencoderConfig(FirstStageConfig):
 
     @property
     def decoding_values(self) -> int:
-        """Four maps of the last level, which has the channels of the one before at first."""
+        """Four maps of the last level, which has the channels of the one before at first.
+
+        More if the conditional decoder, which runs after it, holds more.
+        """
         widest = self.ch * max(self.ch_mult[:2])
-        return max(1, 4 * widest // self.patch_size**2)
+        known = 0 if self.conditional_decoder is None else self.conditional_decoder.held_values
+        return max(1, 4 * widest // self.patch_size**2, known)
 
     @property
     def latent_channels(self) -> int:

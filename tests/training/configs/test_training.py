@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from latelier.contracts.errors import InvalidConfigError
+from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
 from latelier.training.configs.denoiser import DenoiserTraining
 from latelier.training.configs.first_stage import FirstStageTraining
 from latelier.training.configs.training import read_training, to_yaml
@@ -77,6 +78,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("scenes/first-stage", FirstStageTraining),
         ("scenes/first-stage-local", FirstStageTraining),
         ("scenes/denoiser", DenoiserTraining),
+        ("scenes/conditional-decoder", ConditionalDecoderTraining),
     ],
 )
 def test_the_shipped_configurations_are_valid(name, model):
