@@ -46,6 +46,15 @@ class TestAutoencoderVQ(FirstStageContract):
     separately_trained = ("quantize.embedding.weight",)
 
 
+class TestAutoencoderVQWithConditionalDecoder(FirstStageContract):
+    component = "latelier/autoencoder_vq"
+    config = {
+        **TestAutoencoderVQ.config,
+        "conditional_decoder": {"inputs": ("collage",), "channels": 4, "blocks": 1},
+    }
+    separately_trained = TestAutoencoderVQ.separately_trained
+
+
 class TestIdentity(FirstStageContract):
     component = "latelier/identity"
     config = {"scale_factor": 0.5}

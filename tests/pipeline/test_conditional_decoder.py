@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from latelier.contracts.errors import CompatibilityError
+from latelier.contracts.errors import CompatibilityError, PluginError
+from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.engine import Engine
 from latelier.pipeline import load
 
@@ -79,14 +80,18 @@ def test_pictures_have_what_an_input_knows_and_previews_do_not(model, without):
 
 
 @pytest.mark.usefixtures("no_agreement")
-def test_rows_without_the_input_are_only_decoded(model, without):
-    request = {"prompt": "a red cat in a meadow", "small": [None, BLUE], "seed": 1}
-    first, second = pixels(model.generate(**request))
-    expected, _ = pixels(without.generate(**request))
-    assert np.array_equal(first, expected)
-    assert (second == (0, 0, 255)).all()
+def test_of_rows_without_an_input_nothing_is_known(compose_tiny, parts):
+    pipeline = compose_tiny(**parts)  # its residual is random
     request = {"prompt": "a red cat in a meadow", "seed": 1}
-    assert np.array_equal(pixels(model.generate(**request)), pixels(without.generate(**request)))
+    *_, last = pipeline.stream(**request)
+    with torch.no_grad():
+        decoded = pipeline.first_stage.decode(last.latents)
+        expected = pipeline.first_stage.add_known(decoded, torch.zeros(1, 8, SIZE, SIZE))
+    (alone,) = pixels(last.pictures)
+    assert np.array_equal(alone, np.asarray(tensor_to_pil(expected)[0]))
+    assert not np.array_equal(alone, np.asarray(tensor_to_pil(decoded)[0]))
+    first, _ = pixels(pipeline.generate(**request, small=[None, BLUE]))
+    assert np.array_equal(first, alone)
 
 
 @pytest.mark.usefixtures("no_agreement")
@@ -143,5 +148,35 @@ def test_a_conditioner_that_knows_no_pixels_is_refused(compose_tiny, parts):
     name, config = parts["first_stage"]
     known = {"inputs": ("text",), "channels": 4}
     parts["first_stage"] = name, {**config, "conditional_decoder": known}
-    with pytest.raises(CompatibilityError, match=r"'text' knows.*knows none"):
+    with pytest.raises(CompatibilityError, match=r"pixels that 'text' knows.*knows none"):
         compose_tiny(**parts)
+
+
+def test_an_adapter_of_that_name_that_knows_nothing_is_passed_over(model, without, monkeypatch):
+    monkeypatch.setattr(type(model.conditioners["small"].config), "knows_pixels", False)
+    request = {"prompt": "a red cat in a meadow", "small": RED, "seed": 1}
+    assert np.array_equal(pixels(model.generate(**request)), pixels(without.generate(**request)))
+
+
+def test_known_pixels_of_a_wrong_shape_name_the_conditioner(model, monkeypatch):
+    conditioner = type(model.conditioners["small"])
+    monkeypatch.setattr(conditioner, "known_pixels", lambda *_: torch.zeros(1, 3, SIZE, SIZE))
+    with pytest.raises(PluginError, match=r"'small' returned known pixels of shape \(1, 3"):
+        model.generate(small=RED, seed=1)
+
+
+@pytest.mark.usefixtures("no_agreement")
+def test_windows_and_16_bits_know_the_same_pixels(model):
+    wide = Image.new("RGB", (SIZE, SIZE // 2), (255, 0, 0))
+    (picture,) = model.generate(small=wide, size=(2 * SIZE, SIZE), window=SIZE, seed=1)
+    assert (np.asarray(picture.image) == (255, 0, 0)).all()
+    halved = model.to(dtype="bfloat16")
+    assert np.abs(pixels(halved.generate(small=RED, seed=1)) - np.array([255, 0, 0])).max() <= 2
+
+
+@pytest.mark.usefixtures("no_agreement")
+def test_offloaded_weights_are_placed_for_it(model, tmp_path, built_ins):
+    model.save(tmp_path / "model")
+    offloaded = load(tmp_path / "model", "cpu", "bfloat16", offload="components", atelier=built_ins)
+    last = list(offloaded.stream(small=RED, seed=1))[-1]
+    assert np.abs(pixels(last.pictures) - np.array([255, 0, 0])).max() <= 2

@@ -105,14 +105,13 @@ class ConditionalFirstStage(FirstStage, Protocol):
     a lower resolution cannot hold.
     """
 
-    def add_known(self, images: "Tensor", known: "Tensor", /, *, tile: int = 0) -> "Tensor":
+    def add_known(self, images: "Tensor", known: "Tensor", /) -> "Tensor":
         """Return decoded images (B, 3, H, W) with what inputs know of their pixels.
 
         Args:
             images: about in [-1, 1].
             known: (B, 4 K, H, W): for each of the K `known_inputs` RGB in 0..1, multiplied by
-                alpha, and alpha: 0 where it knows nothing.
-            tile: side of the tiles in which to work, in pixels, to save memory; 0: the whole.
+                alpha, and alpha: 0 where it knows nothing. Zeros for one without an input.
         """
         ...
 

@@ -113,8 +113,9 @@ class Conditioner(nn.Module, ABC, Generic[Config]):
     def known_pixels(self, batch: Mapping[str, Tensor], geometry: PictureGeometry, /) -> Tensor:
         """Return what a prepared batch says about the pictures' pixels, (B, 4, H, W).
 
-        RGB in 0..1, multiplied by alpha, and alpha: 0 where the input says nothing. First stages
-        with a conditional decoder take it; see `ConditionerConfig.knows_pixels`.
+        RGB in 0..1, multiplied by alpha, and alpha: 0 where the input says nothing; on the batch's
+        device. First stages with a conditional decoder take it if the configuration
+        `knows_pixels`.
         """
         raise NotImplementedError(f"{type(self).__name__} knows no pixels")
 

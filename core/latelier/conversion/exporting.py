@@ -154,6 +154,11 @@ def _notes_on_dropped(pipeline: Pipeline, exported: set[str]) -> list[str]:
         for name, each in pipeline.conditioner_components.items()
         if each.module.state_dict() and name not in exported
     ]
+    if pipeline.first_stage.config.known_inputs:
+        notes.append(
+            "the conditional decoder has no equivalent in diffusers and was left out: pictures "
+            "lack what inputs know of their pixels"
+        )
     return notes + [
         f"the adapter '{name}' was "
         + ("merged into the weights" if each.changes_weights else "left out")

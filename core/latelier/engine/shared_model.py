@@ -3,12 +3,11 @@
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from latelier.contracts.components import Denoiser, FirstStage
+from latelier.contracts.components import ConditionalFirstStage, Denoiser, FirstStage
 from latelier.contracts.condition import select
 from latelier.diffusion.calls import DenoiserCall
 from latelier.diffusion.fixed_rows import FixedRows
@@ -79,7 +78,9 @@ class SharedModel:
         f = first_stage.config.downsampling
         return self._apply(run, first_stage.decode, (latents,), [f * n for n in latents.shape[2:]])
 
-    def add_known(self, run: Hashable, first_stage: Any, images: Tensor, known: Tensor) -> Tensor:
+    def add_known(
+        self, run: Hashable, first_stage: ConditionalFirstStage, images: Tensor, known: Tensor
+    ) -> Tensor:
         """Return decoded images (B, 3, H, W) with what inputs know of them, (B, 4 K, H, W)."""
         return self._apply(run, first_stage.add_known, (images, known), images.shape[2:])
 

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Hashable
+from typing import cast
 
 from torch import Tensor
 
-from latelier.contracts.components import Control, FirstStage
+from latelier.contracts.components import ConditionalFirstStage, Control, FirstStage
 from latelier.contracts.condition import Condition
 from latelier.contracts.configs import DenoiserConfig, FirstStageConfig
 from latelier.diffusion.calls import DenoiserCall
@@ -71,7 +72,8 @@ class SharedFirstStage:
 
     def add_known(self, images: Tensor, known: Tensor) -> Tensor:
         """Return decoded images (B, 3, H, W) with what inputs know of them, (B, 4 K, H, W)."""
-        return self._model.add_known(self._find_run(), self._first_stage, images, known)
+        first_stage = cast("ConditionalFirstStage", self._first_stage)
+        return self._model.add_known(self._find_run(), first_stage, images, known)
 
     def _find_run(self) -> Hashable:
         """Return the run of the thread that calls; None for another one."""

@@ -67,20 +67,22 @@ class Autoencoder(ConfiguredModule[C], ABC):
         check_latents(latents, self.config.embed_dim)
         return self.decoder(self._to_decoder_input(latents))
 
-    def add_known(self, images: Tensor, known: Tensor, *, tile: int = 0) -> Tensor:
+    def add_known(self, images: Tensor, known: Tensor) -> Tensor:
         """Return decoded images (B, 3, H, W) with what inputs know of them.
 
         Args:
             images: about in [-1, 1].
             known: (B, 4 K, H, W), see `ConditionalFirstStage.add_known`.
-            tile: side of the tiles in which to work, in pixels; 0: the whole.
 
         Raises:
             CompatibilityError: there is no conditional decoder.
             InvalidInputError: the pixels have a wrong shape.
         """
-        decoder = self._check_known(images, known)
-        return run_in_tiles(decoder, images, known, tile) if tile else decoder(images, known)
+        return self._check_known(images, known)(images, known)
+
+    def add_known_tiled(self, images: Tensor, known: Tensor, *, tile: int) -> Tensor:
+        """Return the output of `add_known`, in tiles; see `latelier.first_stages.tiling.tiling`."""
+        return run_in_tiles(self._check_known(images, known), images, known, tile)
 
     def encode_tiled(self, images: Tensor, *, tile: int, mode: TilingMode) -> Tensor:
         """Return the output of `encode`, in tiles; see `latelier.first_stages.tiling.tiling`."""

@@ -17,15 +17,19 @@ _CLOSED = -2.0
 """Initial logit of the gates: 0.12 of what is known is taken before any training."""
 
 
+PREFIX = "conditional_decoder."
+"""Of the names of its weights in a first stage."""
+
+
 class ConditionalDecoder(nn.Module):
     """Corrects decoded images by the pixels that inputs know.
 
     Latents of a lower resolution cannot hold fine detail, and a denoiser errs about it. Where an
     input has shown the detail, a conditional decoder (Zhu et al. 2023, arXiv:2306.04632) need not
     invent it. This one follows a decoder that stays as it is: a gate for each pixel and input takes
-    what the input shows, and a residual mends edges and what no input knows. A small U-Net of three
-    levels gives both; it has no norms, so that what it does to a pixel depends on its surroundings
-    alone.
+    what the input shows, and a residual corrects edges and what no input knows. A small U-Net of
+    three levels gives both; it has no norms, so that what it does to a pixel depends on its
+    surroundings alone.
     """
 
     def __init__(self, config: ConditionalDecoderConfig) -> None:

@@ -35,6 +35,12 @@ class ConditionalDecoderConfig(Frozen):
         default=2, ge=1, description="residual blocks at each place of its U-Net"
     )
 
+    @model_validator(mode="after")
+    def _check_inputs(self) -> Self:
+        if len(set(self.inputs)) < len(self.inputs):
+            raise ValueError(f"inputs: expected each name once, got {', '.join(self.inputs)}")
+        return self
+
     @property
     def held_values(self) -> int:
         """Numbers that it holds at a time, for each pixel of a picture, at the most (measured)."""

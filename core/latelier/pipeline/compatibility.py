@@ -44,8 +44,9 @@ def check_composition(
     for name in first_stage.known_inputs:
         if name in conditioners and not conditioners[name].knows_pixels:
             faults.append(
-                f"the first stage is given pixels that '{name}' knows, and the conditioner of that "
-                "name knows none"
+                f"the conditional decoder of the first stage takes the pixels that '{name}' knows, "
+                "and the conditioner of that name knows none (one of images needs degradation "
+                "'bicubic')"
             )
     if faults:
         raise CompatibilityError("; ".join(faults))

@@ -17,7 +17,10 @@ from latelier.nn.compilation import find_blocks
 
 MODES = ("components", "blocks")
 
-_METHODS = ("encode", "decode", "encode_tiled", "decode_tiled", "null")
+_METHODS = (
+    *("encode", "decode", "encode_tiled", "decode_tiled", "add_known", "add_known_tiled"),
+    *("null", "known_pixels"),
+)
 """Of first stages and conditioners, apart from their forward."""
 
 

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import cast
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from latelier.contracts.components import ConditionalFirstStage, FirstStage
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.contracts.sampling import Denoise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
@@ -111,8 +112,8 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
     """
     dispatcher = parts.atelier.dispatcher()
     init = _encode_init(parts, plan)
-    decode = partial(_decode, parts, plan, init, _decode_known(parts, plan))
-    preview = partial(_decode, parts, plan, init, plan.preview_decoder.decode)
+    decode = partial(_decode, parts, plan, init, plan.first_stage, add_known=True)
+    preview = partial(_decode, parts, plan, init, plan.preview_decoder)
     steps = _observe(_denoise_steps(parts, plan, denoise, init), plan.sigmas, preview, dispatcher)
     for index, step in enumerate(steps, start=1):
         is_last = index == plan.sigmas.steps
@@ -198,40 +199,40 @@ def _make_sampler(plan: Plan) -> Sampler:
     return repaint(sampler, plan.request.repaint_resamples)
 
 
-def _decode_known(parts: PipelineParts, plan: Plan) -> Callable[[Tensor], Tensor]:
-    """Return what decodes latents, and adds what inputs know of the pixels if the model does."""
-    first_stage: Any = plan.first_stage
-    names = first_stage.config.known_inputs
-    if not set(names) & set(parts.conditioners):
-        return plan.first_stage.decode
-
-    def decode(latents: Tensor) -> Tensor:
-        known = parts.condition_builder().known_pixels(
-            names, plan.repeat_rows(plan.inputs), len(plan.batch), plan.geometry
-        )
-        images: Tensor = first_stage.add_known(first_stage.decode(latents), known)
-        return images
-
-    return decode
-
-
 @torch.no_grad()
 def _decode(
     parts: PipelineParts,
     plan: Plan,
     init: InpaintState | None,
-    decode: Callable[[Tensor], Tensor],
+    decoder: FirstStage,
     latents: Tensor,
+    *,
+    add_known: bool = False,
 ) -> list[Image.Image]:
-    """Return the images that are decoded from latents, with the known pixels of the initial ones.
+    """Return the images that a decoder makes of latents, with the known pixels of the initial ones.
+
+    With `add_known` its conditional decoder, if it has one, adds what inputs know of the pixels.
 
     Raises:
         InvalidInputError: the weights are offloaded, and another run uses them.
     """
     with parts.placing():  # a preview may be decoded after its run
-        images = decode(latents.to(parts.dtype))
+        images = decoder.decode(latents.to(parts.dtype))
+        if add_known:
+            images = _add_known(parts, plan, decoder, images)
     check_finite(parts, plan, "decoded image", images)
     return tensor_to_pil(images if init is None else init.restore_known(images))
+
+
+def _add_known(parts: PipelineParts, plan: Plan, decoder: FirstStage, images: Tensor) -> Tensor:
+    """Return decoded images with what inputs know of their pixels, if the model takes that."""
+    builder = parts.condition_builder()
+    names = decoder.config.known_inputs
+    if not any(builder.knows_pixels(name) for name in names):
+        return images
+    rows = plan.repeat_rows(plan.inputs)
+    known = builder.known_pixels(names, rows, len(plan.batch), plan.geometry)
+    return cast("ConditionalFirstStage", decoder).add_known(images, known)
 
 
 def _finish(

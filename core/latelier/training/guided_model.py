@@ -44,10 +44,10 @@ class GuidedModel:
         self.guidance = guidance or defaults.guidance
         self._guide = _bind(self.guidance, atelier.guidances)
 
-    def schedule(self, steps: int) -> SigmaGrid:
-        """Return the sigmas of `steps` steps for a picture of the model's default size."""
+    def schedule(self, steps: int, geometry: PictureGeometry | None = None) -> SigmaGrid:
+        """Return the sigmas of `steps` steps, by default for a picture of the model's size."""
         base = self._base
-        geometry = PictureGeometry.of_picture(*base.defaults.size, base.first_stage)
+        geometry = geometry or PictureGeometry.of_picture(*base.defaults.size, base.first_stage)
         schedule = _bind(base.defaults.schedule, base.atelier.schedules)
         return run_schedule(schedule, steps, base.process, geometry)
 

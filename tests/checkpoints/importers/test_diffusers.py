@@ -4,6 +4,7 @@ The reference is diffusers' own code.
 """
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import latelier
-from latelier.checkpoints.component import load_component
+from latelier.checkpoints.component import load_component, new_component
 from latelier.checkpoints.importers.building import build_part
 from latelier.checkpoints.importers.diffusers.configs.first_stage import (
     autoencoder_config_to_diffusers,
@@ -904,6 +905,24 @@ def test_a_pipeline_is_not_exported_as_one_that_ignores_its_factors(tmp_path, bu
     report = export_model(tmp_path / "ours", tmp_path / "back", atelier=built_ins)
     assert any("no pipeline of these parts" in note for note in report.notes)
     assert report.components["vae"] == "AutoencoderKL"
+
+
+def test_a_conditional_decoder_is_left_out_with_a_note(tmp_path, built_ins):
+    import_model(pipeline_folder(tmp_path / "theirs"), tmp_path / "ours", atelier=built_ins)
+    model = latelier.load(tmp_path / "ours", device="cpu", atelier=built_ins)
+    plain = model.first_stage_component
+    known = {"inputs": ("small",), "channels": 4}
+    config = {**plain.config.model_dump(), "conditional_decoder": known}
+    first_stage = new_component("first_stage", plain.id, config, built_ins)
+    replace(model, first_stage_component=first_stage).save(tmp_path / "known")
+    folders = [tmp_path / name for name in ("ours", "known")]
+    reports = [export_model(each, each / "back", atelier=built_ins) for each in folders]
+    said = ["conditional decoder" in "".join(report.notes) for report in reports]
+    assert said == [False, True]
+    names = [
+        load_file(next((each / "back" / "vqvae").glob("*.safetensors"))).keys() for each in folders
+    ]
+    assert names[0] == names[1]
 
 
 def test_a_unet_with_joint_vectors_is_not_exported():

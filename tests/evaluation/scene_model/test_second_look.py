@@ -135,6 +135,17 @@ def test_each_copy_of_a_drawing_is_another_object(twins: Scene, judged: Judge) -
     assert boxes_iou(*found) < 0.1
 
 
+def test_each_copy_that_the_detector_sees_has_the_box_of_its_own_drawing(
+    twins: Scene, judged: Judge
+) -> None:
+    pictures = judged([twins])
+    rough = [[_widen(each) for each in pictures.reading.objects[0]]]
+    [found] = locate_objects(replace(pictures, reading=replace(pictures.reading, objects=rough)))
+    for box in found:
+        assert max(boxes_iou(box, each.box) for each in twins.objects) > 0.9
+    assert boxes_iou(*found) < 0.1
+
+
 def test_one_copy_is_not_two(twins: Scene, judged: Judge) -> None:
     pictures = judged([twins])
     first = replace(twins, objects=twins.objects[:1])

@@ -1,4 +1,4 @@
-"""`latelier train`: train the two stages of a latent diffusion model, or an adapter."""
+"""`latelier train`: train a part of a model, such as its first stage or an adapter."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -7,7 +7,7 @@ alike, those that the detector names there, and the other objects of the scene. 
 another hides more than a little stay missing.
 
 The detector's boxes reach too far, so that two objects which touch seem to overlap. So the drawing
-of one that it sees is fitted too, and its box is that of the drawing.
+of one that it sees is fitted too, and its box is that of the drawing if that is shown well there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,7 @@ from torch import Tensor
 from latelier.data.emoji_scenes import Scene
 from latelier.data.emoji_scenes.artwork import Artwork, glyph_artwork
 from latelier.data.emoji_scenes.layout import Box
+from latelier.data.emoji_scenes.objects import SceneObject
 from latelier.evaluation.artwork.fit import FitRange, fit_artwork
 from latelier.evaluation.artwork.template import ArtworkTemplate
 from latelier.evaluation.detector.look_alikes import list_most_alike, look_alike
@@ -29,6 +30,9 @@ _LEAST_DB = 20.0
 
 _SAME_PLACE = 0.3
 """Share of the box of a drawing, at least, that another covers which explains the same part."""
+
+_LEAST_IOU = 0.3
+"""IoU, at least, of the detector's box and that of the drawing in it."""
 
 _RIVALS = 5
 """Drawings that are most alike with which one is compared."""
@@ -52,7 +56,9 @@ def _look_again(
 ) -> list[Box | None]:
     """Return the boxes of the objects of a scene, of which the detector has found some."""
     boxes = [
-        None if box is None else _find_edges(image, wanted.artwork, box)
+        None
+        if box is None
+        else _find_edges(image, wanted.artwork, box, _count_copies(scene, wanted))
         for wanted, box in zip(scene.objects, found, strict=True)
     ]
     for number, wanted in enumerate(scene.objects):
@@ -66,10 +72,16 @@ def _look_again(
     return boxes
 
 
-def _find_edges(image: Tensor, artwork: Artwork, box: Box) -> Box:
+def _count_copies(scene: Scene, shown: SceneObject) -> int:
+    """Return how many objects of a scene show the drawing of one of them."""
+    return sum(look_alike(each.glyph.index, shown.glyph.index) for each in scene.objects)
+
+
+def _find_edges(image: Tensor, artwork: Artwork, box: Box, copies: int) -> Box:
     """Return the box of a drawing that is seen in a box; that box if it is not shown well there."""
-    [(place, decibels)] = _list_places(image, artwork, 1)
-    is_there = decibels >= _LEAST_DB and boxes_iou(place, box) >= _SAME_PLACE
+    places = _list_places(image, artwork, copies)
+    place, decibels = max(places, key=lambda each: boxes_iou(each[0], box))
+    is_there = decibels >= _LEAST_DB and boxes_iou(place, box) >= _LEAST_IOU
     return place if is_there else box
 
 

@@ -36,6 +36,15 @@ class Tileable(Protocol):
         ...
 
 
+@runtime_checkable
+class TileableKnown(Protocol):
+    """A first stage whose conditional decoder can work in tiles, as the built-in one can."""
+
+    def add_known_tiled(self, images: Tensor, known: Tensor, /, *, tile: int) -> Tensor:
+        """Return the output of `add_known`."""
+        ...
+
+
 def encode_tiled(
     first_stage: FirstStage, images: Tensor, *, tile: int = 256, mode: TilingMode = "exact"
 ) -> Tensor:

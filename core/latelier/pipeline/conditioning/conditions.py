@@ -12,7 +12,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from latelier.contracts.components import PictureGeometry
 from latelier.contracts.condition import Condition, ConditionPart, Stream, where
 from latelier.contracts.conditioner import Conditioner
-from latelier.contracts.errors import ConditionError, InvalidInputError
+from latelier.contracts.errors import ConditionError, InvalidInputError, PluginError
 from latelier.kernel.trust.guard import guard_plugin
 from latelier.pipeline.conditioning.rows import InputReader, Rows, repeat_rows
 from latelier.pipeline.tiling.windows import WHOLE, Window
@@ -126,19 +126,26 @@ class ConditionBuilder(InputReader):
         spatial = {name: window.of(part) for name, part in whole.spatial.items()}
         return Condition(streams, spatial, parts.vectors)
 
+    def knows_pixels(self, name: str) -> bool:
+        """Return whether there is a conditioner of that name that knows pixels."""
+        return name in self._conditioners and self._conditioners[name].config.knows_pixels
+
     def known_pixels(
         self, names: Iterable[str], rows: Rows, count: int, geometry: PictureGeometry
     ) -> Tensor:
-        """Return what inputs say about pixels, (B, 4 K, H, W); see `Conditioner.known_pixels`.
+        """Return what inputs know of pixels, (B, 4 K, H, W); see `Conditioner.known_pixels`.
 
         Args:
             names: of the K conditioners; of one that is not there or has no input nothing is known.
             rows: the inputs.
             count: number of pictures B.
             geometry: of a picture.
+
+        Raises:
+            PluginError: what a conditioner returns has another shape.
         """
-        known = [self._known(name, rows.get(name), count, geometry) for name in names]
-        return torch.cat(known, dim=1).to(self._device, self._dtype)
+        parts = [self._known_part(name, rows.get(name), count, geometry) for name in names]
+        return torch.cat(parts, dim=1)
 
     def check_prepare(self, rows: Rows, geometry: PictureGeometry) -> None:
         """Prepare inputs and discard the result, so that a fault in one raises now.
@@ -177,20 +184,28 @@ class ConditionBuilder(InputReader):
             return part
         return where(given.to(self._device), part, self._null(name, count, geometry))
 
-    def _known(
+    def _known_part(
         self,
         name: str,
         values: Sequence[BaseModel | None] | None,
         count: int,
         geometry: PictureGeometry,
     ) -> Tensor:
-        """Return what the inputs of a conditioner say about pixels, (B, 4, H, W); zeros if none."""
+        """Return what the inputs of a conditioner know of pixels, (B, 4, H, W); zeros if none."""
         filled, given = _fill(name, values, count)
-        if not filled:
-            return torch.zeros(count, 4, *geometry.size)
+        shape = (count, 4, *geometry.size)
+        if not filled or not self.knows_pixels(name):
+            return torch.zeros(shape, device=self._device, dtype=self._dtype)
         batch = self._prepare(name, filled, geometry)
         with guard_plugin(f"the conditioner '{name}'"):
+            batch = {key: each.to(self._device) for key, each in batch.items()}
             known = self._conditioners[name].known_pixels(batch, geometry)
+        if known.shape != shape:
+            raise PluginError(
+                f"the conditioner '{name}' returned known pixels of shape {tuple(known.shape)}, "
+                f"expected {shape}"
+            )
+        known = known.to(self._device, self._dtype)
         return known * given.to(known)[:, None, None, None]
 
     def _null(self, name: str, count: int, geometry: PictureGeometry) -> ConditionPart:
@@ -221,9 +236,9 @@ class ConditionBuilder(InputReader):
 def _fill(
     name: str, values: Sequence[BaseModel | None] | None, count: int
 ) -> tuple[list[BaseModel], Tensor]:
-    """Return `count` inputs, of which rows without one have another's, and which rows have one.
+    """Return an input for each of `count` rows, and which rows have one, bool (B,).
 
-    There are no inputs if no row has one.
+    A row without an input takes the first that there is. Without any the list is empty.
     """
     repeated = [] if values is None else repeat_rows(name, values, count)
     given = [each for each in repeated if each is not None]

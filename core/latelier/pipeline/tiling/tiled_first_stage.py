@@ -1,15 +1,20 @@
 """Encoding and decoding in tiles, in less memory than one call of the first stage takes."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from latelier.contracts.components import FirstStage
+from latelier.contracts.components import ConditionalFirstStage, FirstStage
 from latelier.contracts.configs import FirstStageConfig
 from latelier.contracts.errors import CompatibilityError
-from latelier.first_stages.tiling.tiling import Tileable, decode_tiled, encode_tiled
+from latelier.first_stages.tiling.tiling import (
+    Tileable,
+    TileableKnown,
+    decode_tiled,
+    encode_tiled,
+)
 from latelier.pipeline.request import Request, Size, check_sides
 
 TILE = 256
@@ -39,9 +44,13 @@ class TiledFirstStage(nn.Module):
 
     def add_known(self, images: Tensor, known: Tensor) -> Tensor:
         """Return decoded images (B, 3, H, W) with what inputs know of them, (B, 4 K, H, W)."""
-        first_stage: Any = self.first_stage  # it has known inputs
         rows = zip(torch.split(images, 1), torch.split(known, 1), strict=True)
-        return torch.cat([first_stage.add_known(*row, tile=self.tile) for row in rows])
+        return torch.cat([self._add_known_to_one(*row) for row in rows])
+
+    def _add_known_to_one(self, image: Tensor, known: Tensor) -> Tensor:
+        if isinstance(self.first_stage, TileableKnown):
+            return self.first_stage.add_known_tiled(image, known, tile=self.tile)
+        return cast("ConditionalFirstStage", self.first_stage).add_known(image, known)
 
 
 def read_tile(request: Request, size: Size, first_stage: FirstStage, *, fits: bool) -> int:

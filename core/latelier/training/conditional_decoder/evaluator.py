@@ -8,7 +8,7 @@ from torch import Tensor
 
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.training.conditional_decoder.objective import ConditionalDecoderObjective, Redrawn
-from latelier.training.conditional_decoder.parts import DecoderParts
+from latelier.training.conditional_decoder.parts import DecoderParts, assemble
 from latelier.training.conditioning import to_device
 from latelier.training.data.datasets import make_held_out_samples
 from latelier.training.evaluator import Evaluator, Sheet
@@ -17,10 +17,10 @@ from latelier.training.monitoring.sheets import tile_pairs
 from latelier.training.randomness import Draws
 
 _BATCH = 16
-"""Pictures that are redrawn at once, each batch with another strength."""
+"""Pictures that are redrawn at once, each batch through another number of steps."""
 
 _SHARES = (1.0, 0.5, 0.0)
-"""Strengths of held-out batches in turn, in units of the greatest one."""
+"""Steps of held-out batches in turn, in units of the greatest number."""
 
 _SHEET_COLUMNS = 8
 
@@ -34,12 +34,11 @@ class ConditionalDecoderEvaluator(Evaluator):
         super().__init__(objective)
         held_out = make_held_out_samples(objective.config, objective.config.validation_images)
         self._held_out = held_out.with_preparation(objective.prepare_samples)
-        self._parts = parts
+        self._atelier = parts.base.atelier
 
     def validate(self) -> dict[str, float]:
         """Return mean measures of held-out pictures, and "psnr_without" the conditional decoder."""
-        perceptual = self.objective.reconstruction.perceptual
-        measures = mean_quality(self._correct(), perceptual)
+        measures = mean_quality(self._correct(), None)
         plain = [(each.images, images) for each, images in self._redrawn]
         return {**measures, "psnr_without": mean_quality(plain, None)["psnr"]}
 
@@ -53,7 +52,8 @@ class ConditionalDecoderEvaluator(Evaluator):
 
     def export(self, folder: Path) -> None:
         """Write the model with its conditional decoder."""
-        self._parts.model.save(folder)
+        objective = self.objective
+        assemble(objective.config, objective.trained, self._atelier).save(folder)
 
     def _correct(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield batches of corrected pictures with the true ones."""
@@ -61,13 +61,15 @@ class ConditionalDecoderEvaluator(Evaluator):
             yield self._add_known(redrawn), images
 
     def _add_known(self, redrawn: Redrawn) -> Tensor:
-        return self.objective.trained(redrawn.images, redrawn.known).float()
+        device = next(self.objective.trained.parameters()).device
+        corrected = self.objective.trained(redrawn.images.to(device), redrawn.known.to(device))
+        return corrected.float().cpu()
 
     @cached_property
     def _redrawn(self) -> list[tuple[Redrawn, Tensor]]:
-        """The held-out pictures as the model redraws them, which stays the same, and as they are.
+        """The held-out pictures as the model redraws them, and as they are, on the CPU.
 
-        No number of it depends on the seed of the run.
+        They stay the same, since the model does.
         """
         objective, count = self.objective, len(self._held_out)
         device = next(objective.trained.parameters()).device
@@ -76,7 +78,8 @@ class ConditionalDecoderEvaluator(Evaluator):
             samples = [self._held_out[k] for k in range(first, min(first + _BATCH, count))]
             batch = to_device(objective.collate(samples), device)
             kept = objective.conditioning.keep_all(len(samples))
-            strength = _SHARES[number % len(_SHARES)] * objective.config.strength
-            draws = Draws(0, 0, batch["index"])
-            found.append((objective.redraw(batch, kept, draws, strength), batch["image"]))
+            steps = round(_SHARES[number % len(_SHARES)] * objective.config.most_steps)
+            redrawn = objective.redraw(batch, kept, Draws(0, 0, batch["index"]), steps)
+            on_cpu = Redrawn(redrawn.images.cpu(), redrawn.known.cpu())
+            found.append((on_cpu, batch["image"].cpu()))
         return found

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from latelier.contracts.components import PictureGeometry
+from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.first_stages.conditional_decoder import ConditionalDecoder
 from latelier.nn.module import to_module_dict
-from latelier.pipeline.editing.init_image import last_steps
 from latelier.training.conditional_decoder.parts import DecoderParts
 from latelier.training.conditioning import Conditioning
 from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
@@ -49,12 +49,12 @@ class ConditionalDecoderObjective(Objective):
         self, parts: DecoderParts, config: ConditionalDecoderTraining, perceptual: nn.Module | None
     ) -> None:
         super().__init__()
-        model = parts.model
+        base = parts.base
         self.config = config
-        self.first_stage = model.first_stage_component.module
-        self.denoiser = model.denoiser_component.module
+        self.first_stage = base.first_stage_component.module
+        self.denoiser = base.denoiser_component.module
         self.conditioners = to_module_dict(
-            {name: each.module for name, each in model.conditioner_components.items()}
+            {name: each.module for name, each in base.conditioner_components.items()}
         )
         self.conditioning = Conditioning(
             self.conditioners, parts.sources, config.drop_all, 0.0, config.seed
@@ -62,9 +62,8 @@ class ConditionalDecoderObjective(Objective):
         weight = config.perceptual.weight if config.perceptual else 1.0
         self.reconstruction = ReconstructionLoss(config.terms, perceptual, weight)
         self.trained: ConditionalDecoder = parts.decoder
-        self._process = model.process
-        self._guided = GuidedModel(model, config.guidance)
-        self._sigmas = self._guided.schedule(config.denoising_steps)
+        self._process = base.process
+        self._guided = GuidedModel(base, config.guidance)
 
     def prepare_samples(self, samples: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Check that samples can be used, and prepare them (see `Conditioning.prepare_samples`).
@@ -86,14 +85,14 @@ class ConditionalDecoderObjective(Objective):
         draws = Draws(self.config.seed, step, batch["index"])
         share = Draws(draws.seed, step, [0]).uniform(Purpose.TIME).item()
         kept = self.conditioning.draw_kept(draws)
-        redrawn = self.redraw(batch, kept, draws, share * self.config.strength)
+        redrawn = self.redraw(batch, kept, draws, int(share * (self.config.most_steps + 1)))
         result = self.trained(redrawn.images, redrawn.known).float()
         loss, terms = self.reconstruction(result, batch["image"])
         return {"loss": loss, **terms}
 
     @torch.no_grad()
     def redraw(
-        self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], draws: Draws, strength: float
+        self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], draws: Draws, steps: int
     ) -> Redrawn:
         """Return the pictures of a batch after the last steps of the model.
 
@@ -101,13 +100,14 @@ class ConditionalDecoderObjective(Objective):
             batch: of the samples.
             kept: rows that keep each condition.
             draws: random numbers of the step.
-            strength: share of the steps; below that of one the pictures are only encoded.
+            steps: number of the model's last steps; 0: the pictures are only encoded and decoded.
         """
         images: Tensor = batch["image"]
         geometry = self._geometry(batch, self.first_stage)
         latents: Tensor = self.first_stage.encode(images).float()
-        if round(strength * self._sigmas.steps) > 0:
-            sigmas = last_steps(self._sigmas, strength)
+        if steps > 0:
+            whole = self._guided.schedule(self.config.denoising_steps, geometry)
+            sigmas = SigmaGrid(whole[-steps - 1 :], whole.frame)
             eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
             condition, negative = (
                 self.conditioning.encode(each, kept, geometry, images.device)
@@ -116,9 +116,9 @@ class ConditionalDecoderObjective(Objective):
             noised = self._process.noised(latents, eps, sigmas[0])
             latents = self._guided.sample(noised, condition, negative, sigmas)
         decoded: Tensor = self.first_stage.decode(latents).float()
-        return Redrawn(decoded, self._know(batch, kept, geometry))
+        return Redrawn(decoded, self._gather_known(batch, kept, geometry))
 
-    def _know(
+    def _gather_known(
         self, batch: Mapping[str, Any], kept: Mapping[str, Tensor], geometry: PictureGeometry
     ) -> Tensor:
         """Return what the inputs that are kept know of the pixels, (B, 4 K, H, W)."""

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from latelier.kernel.atelier import Atelier
 from latelier.kernel.default import default_atelier
 from latelier.training.components import pin_components
@@ -10,7 +13,7 @@ from latelier.training.conditional_decoder.objective import ConditionalDecoderOb
 from latelier.training.conditional_decoder.parts import DecoderParts, resolve_parts
 from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
 from latelier.training.data.datasets import make_training_samples
-from latelier.training.first_stage.losses.perceptual import load_perceptual
+from latelier.training.first_stage.losses.perceptual import check_side, load_perceptual
 from latelier.training.loop.loop import run_training
 from latelier.training.loop.plan import TrainingPlan
 from latelier.training.loop.run import Resume, TrainingResult
@@ -45,10 +48,11 @@ def plan_conditional_decoder(config: ConditionalDecoderTraining, atelier: Atelie
     perceptual = None if config.perceptual is None else load_perceptual(config.perceptual)
     objective = ConditionalDecoderObjective(parts, config, perceptual)
     samples.check_fields(objective.conditioning.list_fields())
+    _check_size(config, parts, samples[0]["image"])
 
     def initialize(out: Path, is_new: bool) -> None:
         samples.store_manifests(out)
-        pin_components(out, is_new, parts.fixed)
+        pin_components(out, is_new, parts.base.components())
 
     return TrainingPlan(
         config,
@@ -65,3 +69,16 @@ def describe_decoder(parts: DecoderParts) -> str:
     count = sum(each.numel() for each in parts.decoder.parameters())
     names = ", ".join(parts.decoder.config.inputs)
     return f"conditional decoder with pixels of {names}: {count:,} parameters"
+
+
+def _check_size(config: ConditionalDecoderTraining, parts: DecoderParts, image: Tensor) -> None:
+    """Check that the first stage encodes pictures of a size, and that the loss takes them.
+
+    Raises:
+        InvalidInputError: the first stage cannot encode them.
+        InvalidConfigError: the perceptual loss needs larger pictures.
+    """
+    with torch.no_grad():
+        parts.base.first_stage.encode(torch.zeros_like(image[None]))
+    if config.perceptual is not None:
+        check_side(config.perceptual, *image.shape[1:])

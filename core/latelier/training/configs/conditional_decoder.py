@@ -40,7 +40,7 @@ class ConditionalDecoderTraining(Training):
         ge=0,
         le=1,
         description="greatest share of these steps that a picture goes through, as in image to "
-        "image; it is uniform between 0, no noise at all, and this",
+        "image; their number is uniform between 0, no noise at all, and that",
     )
     guidance: GuidanceOptions | None = Field(
         default=None, description="guidance of the model; null: its default"
@@ -51,6 +51,11 @@ class ConditionalDecoderTraining(Training):
     )
     perceptual: PerceptualConfig | None = None
     validation_images: int = Field(default=64, ge=1, description="held-out images of a validation")
+
+    @property
+    def most_steps(self) -> int:
+        """Greatest number of steps that a picture goes through."""
+        return round(self.strength * self.denoising_steps)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -21,7 +21,7 @@ def train(
     Example: latelier ray train denoiser training.yaml --cluster auto
 
     Args:
-        training: first-stage, denoiser, adapter, lora or distillation.
+        training: first-stage, denoiser, adapter, lora, distillation or conditional-decoder.
         config: its configuration. All machines of a cluster share the folder of the run.
         cluster: local starts an instance that ends with the command; auto is the cluster of this
             machine.

@@ -16,6 +16,7 @@ from latelier.checkpoints.importers.diffusers.folder import write_component
 from latelier.checkpoints.importers.diffusers.layouts.autoencoder import autoencoder_to_diffusers
 from latelier.checkpoints.importers.diffusers.layouts.unet import UNET_TABLE, unet_to_diffusers
 from latelier.contracts.errors import CompatibilityError
+from latelier.first_stages.conditional_decoder import PREFIX
 
 
 def convert_component(
@@ -40,7 +41,8 @@ def convert_component(
         return fields, {**unet_to_diffusers(config, tensors), **table}
     if component.id in ("latelier/autoencoder_kl", "latelier/autoencoder_vq"):
         levels = len(config.ch_mult)
-        return autoencoder_config_to_diffusers(config), autoencoder_to_diffusers(tensors, levels)
+        own = {name: each for name, each in tensors.items() if not name.startswith(PREFIX)}
+        return autoencoder_config_to_diffusers(config), autoencoder_to_diffusers(own, levels)
     if component.id == "latelier/tiny":
         return tiny_config_to_diffusers(config), dict(tensors)
     if component.id == "latelier/transformer":
