@@ -41,7 +41,10 @@ def judge(detector: SceneDetector, images: Tensor, scenes: Sequence[Scene]) -> J
 
 @torch.inference_mode()
 def reconstruct(pipeline: Pipeline, images: Tensor, batch_size: int = 25) -> Tensor:
-    """Return pictures after the first stage, rounded to 8 bits: the best a model can reach."""
+    """Return pictures after the first stage, rounded to 8 bits.
+
+    They are the best that a model without a conditional decoder can reach.
+    """
     first_stage = pipeline.first_stage
     copies = [
         first_stage.decode(first_stage.encode(part.to(pipeline.device, pipeline.dtype)))
