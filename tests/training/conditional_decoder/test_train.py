@@ -237,6 +237,7 @@ class TestFaults:
             ({"terms": {}}, "terms: give at least one"),
             ({"data": {"cache": "folder"}}, "data.cache holds latents"),
             ({"strength": 1.5}, "strength"),
+            ({"drop_all": 0.5, "keep_one": 0.6}, "a sum of at most 1, got 1.1"),
             ({"conditional_decoder": {"inputs": []}}, "conditional_decoder.inputs"),
             ({"conditional_decoder": {"inputs": ["a", "a"]}}, "expected each name once"),
         ],

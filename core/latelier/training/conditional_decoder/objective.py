@@ -57,7 +57,7 @@ class ConditionalDecoderObjective(Objective):
             {name: each.module for name, each in base.conditioner_components.items()}
         )
         self.conditioning = Conditioning(
-            self.conditioners, parts.sources, config.drop_all, 0.0, config.seed
+            self.conditioners, parts.sources, config.drop_all, config.keep_one, config.seed
         )
         weight = config.perceptual.weight if config.perceptual else 1.0
         self.reconstruction = ReconstructionLoss(config.terms, perceptual, weight)

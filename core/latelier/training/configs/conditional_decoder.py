@@ -32,6 +32,12 @@ class ConditionalDecoderTraining(Training):
     drop_all: float = Field(
         default=0.05, ge=0, le=1, description="probability of dropping all inputs at once"
     )
+    keep_one: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="probability of keeping one input, chosen uniformly, and dropping the others",
+    )
     denoising_steps: int = Field(
         default=10, ge=1, le=1000, description="steps of the model from pure noise"
     )
@@ -61,6 +67,11 @@ class ConditionalDecoderTraining(Training):
     def _check(self) -> Self:
         if not any(self.terms.values()) and self.perceptual is None:
             raise ValueError("terms: give at least one of them a weight, or add perceptual")
+        if self.drop_all + self.keep_one > 1:
+            raise ValueError(
+                "drop_all and keep_one exclude each other; expected a sum of at most 1, got "
+                f"{self.drop_all + self.keep_one:g}"
+            )
         if self.data.cache is not None:
             raise ValueError("data.cache holds latents, and pictures are compared by their pixels")
         return self
