@@ -62,6 +62,10 @@ class SigmaGrid:
         """Number of steps: one less than there are sigmas."""
         return len(self.sigmas) - 1
 
+    def last(self, steps: int) -> "SigmaGrid":
+        """Return the sigmas of the last `steps` steps."""
+        return SigmaGrid(self.sigmas[self.steps - steps :], self.frame)
+
     def alpha(self, sigma: float) -> float:
         """Return the factor of x0 in x at `sigma`."""
         return frames.alpha(self.frame, sigma)

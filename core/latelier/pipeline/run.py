@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from latelier.contracts.components import ConditionalFirstStage, FirstStage
+from latelier.contracts.components import ConditionalFirstStage
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.contracts.sampling import Denoise, Sampler, Step, run_sampler
 from latelier.contracts.sigma_grid import SigmaGrid
@@ -112,8 +112,8 @@ def sample(parts: PipelineParts, plan: Plan, denoise: Denoise) -> Iterator[Previ
     """
     dispatcher = parts.atelier.dispatcher()
     init = _encode_init(parts, plan)
-    decode = partial(_decode, parts, plan, init, plan.first_stage, add_known=True)
-    preview = partial(_decode, parts, plan, init, plan.preview_decoder)
+    decode = partial(_decode, parts, plan, init)
+    preview = partial(_decode_preview, parts, plan, init)
     steps = _observe(_denoise_steps(parts, plan, denoise, init), plan.sigmas, preview, dispatcher)
     for index, step in enumerate(steps, start=1):
         is_last = index == plan.sigmas.steps
@@ -201,38 +201,46 @@ def _make_sampler(plan: Plan) -> Sampler:
 
 @torch.no_grad()
 def _decode(
-    parts: PipelineParts,
-    plan: Plan,
-    init: InpaintState | None,
-    decoder: FirstStage,
-    latents: Tensor,
-    *,
-    add_known: bool = False,
+    parts: PipelineParts, plan: Plan, init: InpaintState | None, latents: Tensor
 ) -> list[Image.Image]:
-    """Return the images that a decoder makes of latents, with the known pixels of the initial ones.
+    """Return the finished images of latents."""
+    with parts.placing():
+        images = plan.first_stage.decode(latents.to(parts.dtype))
+        images = _add_known(parts, plan, images)
+    return _convert_images(parts, plan, init, images)
 
-    With `add_known` its conditional decoder, if it has one, adds what inputs know of the pixels.
+
+@torch.no_grad()
+def _decode_preview(
+    parts: PipelineParts, plan: Plan, init: InpaintState | None, latents: Tensor
+) -> list[Image.Image]:
+    """Return images of latents between two steps.
 
     Raises:
         InvalidInputError: the weights are offloaded, and another run uses them.
     """
-    with parts.placing():  # a preview may be decoded after its run
-        images = decoder.decode(latents.to(parts.dtype))
-        if add_known:
-            images = _add_known(parts, plan, decoder, images)
+    with parts.placing():  # it may be decoded after its run
+        images = plan.preview_decoder.decode(latents.to(parts.dtype))
+    return _convert_images(parts, plan, init, images)
+
+
+def _convert_images(
+    parts: PipelineParts, plan: Plan, init: InpaintState | None, images: Tensor
+) -> list[Image.Image]:
+    """Return decoded images as pictures, with the known pixels of the initial ones."""
     check_finite(parts, plan, "decoded image", images)
     return tensor_to_pil(images if init is None else init.restore_known(images))
 
 
-def _add_known(parts: PipelineParts, plan: Plan, decoder: FirstStage, images: Tensor) -> Tensor:
+def _add_known(parts: PipelineParts, plan: Plan, images: Tensor) -> Tensor:
     """Return decoded images with what inputs know of their pixels, if the model takes that."""
     builder = parts.condition_builder()
-    names = decoder.config.known_inputs
+    names = plan.first_stage.config.known_inputs
     if not any(builder.knows_pixels(name) for name in names):
         return images
     rows = plan.repeat_rows(plan.inputs)
     known = builder.known_pixels(names, rows, len(plan.batch), plan.geometry)
-    return cast("ConditionalFirstStage", decoder).add_known(images, known)
+    return cast("ConditionalFirstStage", plan.first_stage).add_known(images, known)
 
 
 def _finish(

@@ -102,6 +102,21 @@ def _list_differences(old: BaseModel, new: BaseModel) -> list[str]:
     ]
 
 
+def resolve_inputs(
+    base: Pipeline, inputs: Mapping[str, InputSource] | None, sample: Mapping[str, Any]
+) -> Mapping[str, InputSource]:
+    """Return the source of each public input that training provides.
+
+    Args:
+        base: the model.
+        inputs: sources by public input; None: each that a sample has a field for.
+        sample: of the data.
+    """
+    if inputs is not None:
+        return inputs
+    return {name: InputSource(source=name) for name in base.inputs if name in sample}
+
+
 def collect_sources(
     base: Pipeline, name: str, inputs: Mapping[str, InputSource]
 ) -> dict[str, InputSource]:

@@ -80,8 +80,7 @@ def last_steps(sigmas: SigmaGrid, strength: float) -> SigmaGrid:
 
     This is the convention of diffusers: of 20 steps with strength 0.8 the last 16 run.
     """
-    count = max(1, int(sigmas.steps * strength))
-    return SigmaGrid(sigmas[sigmas.steps - count :], sigmas.frame)
+    return sigmas.last(max(1, int(sigmas.steps * strength)))
 
 
 def _check_required_options(request: Request) -> None:

@@ -1,6 +1,5 @@
 """Validation, sample sheets and export of a conditional decoder."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -38,9 +37,8 @@ class ConditionalDecoderEvaluator(Evaluator):
 
     def validate(self) -> dict[str, float]:
         """Return mean measures of held-out pictures, and "psnr_without" the conditional decoder."""
-        measures = mean_quality(self._correct(), None)
-        plain = [(each.images, images) for each, images in self._redrawn]
-        return {**measures, "psnr_without": mean_quality(plain, None)["psnr"]}
+        corrected = ((self._add_known(each), images) for each, images in self._redrawn)
+        return {**mean_quality(corrected, None), "psnr_without": self._psnr_without}
 
     def draw_sample_sheet(self) -> Sheet:
         """Return held-out pictures as the model decodes them, each above the corrected one."""
@@ -55,15 +53,14 @@ class ConditionalDecoderEvaluator(Evaluator):
         objective = self.objective
         assemble(objective.config, objective.trained, self._atelier).save(folder)
 
-    def _correct(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches of corrected pictures with the true ones."""
-        for redrawn, images in self._redrawn:
-            yield self._add_known(redrawn), images
-
     def _add_known(self, redrawn: Redrawn) -> Tensor:
         device = next(self.objective.trained.parameters()).device
         corrected = self.objective.trained(redrawn.images.to(device), redrawn.known.to(device))
         return corrected.float().cpu()
+
+    @cached_property
+    def _psnr_without(self) -> float:
+        return mean_quality(((each.images, images) for each, images in self._redrawn), None)["psnr"]
 
     @cached_property
     def _redrawn(self) -> list[tuple[Redrawn, Tensor]]:

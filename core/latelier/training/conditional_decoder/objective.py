@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from latelier.contracts.components import PictureGeometry
-from latelier.contracts.sigma_grid import SigmaGrid
 from latelier.first_stages.conditional_decoder import ConditionalDecoder
 from latelier.nn.module import to_module_dict
 from latelier.training.conditional_decoder.parts import DecoderParts
@@ -106,8 +105,7 @@ class ConditionalDecoderObjective(Objective):
         geometry = self._geometry(batch, self.first_stage)
         latents: Tensor = self.first_stage.encode(images).float()
         if steps > 0:
-            whole = self._guided.schedule(self.config.denoising_steps, geometry)
-            sigmas = SigmaGrid(whole[-steps - 1 :], whole.frame)
+            sigmas = self._guided.schedule(self.config.denoising_steps, geometry).last(steps)
             eps = draws.normal(Purpose.NOISE, latents.shape[1:], latents.device)
             condition, negative = (
                 self.conditioning.encode(each, kept, geometry, images.device)

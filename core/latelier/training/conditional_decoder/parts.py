@@ -13,7 +13,7 @@ from latelier.first_stages.configs import AutoencoderConfig
 from latelier.kernel.atelier import Atelier
 from latelier.pipeline.loading import load
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.components import collect_sources, load_base_model
+from latelier.training.components import collect_sources, load_base_model, resolve_inputs
 from latelier.training.conditioning import check_sources
 from latelier.training.configs.components import InputSource
 from latelier.training.configs.conditional_decoder import ConditionalDecoderTraining
@@ -47,9 +47,7 @@ def resolve_parts(
     base = load_base_model("model", config.model, atelier).with_merged_weights()
     decoder = _make_decoder(config, base)
     _check_inputs(decoder.config.inputs, base)
-    inputs = config.inputs
-    if inputs is None:
-        inputs = {name: InputSource(source=name) for name in base.inputs if name in samples[0]}
+    inputs = resolve_inputs(base, config.inputs, samples[0])
     sources = collect_sources(base, config.model, inputs)
     check_sources(inputs, samples.list_fields(), "input")
     for name in decoder.config.inputs:

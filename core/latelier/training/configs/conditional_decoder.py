@@ -7,11 +7,11 @@ from pydantic import Field, model_validator
 from latelier.first_stages.configs import ConditionalDecoderConfig
 from latelier.pipeline.request import GuidanceOptions
 from latelier.training.configs.components import InputSource, TermName
+from latelier.training.configs.conditioned import ConditionedTraining
 from latelier.training.configs.first_stage import PerceptualConfig, Weight
-from latelier.training.configs.training import Training
 
 
-class ConditionalDecoderTraining(Training):
+class ConditionalDecoderTraining(ConditionedTraining):
     """A conditional decoder for a finished model, whose other weights stay the same.
 
     It learns to make pictures of what the model's decoder makes of them after the model has noised
@@ -31,12 +31,6 @@ class ConditionalDecoderTraining(Training):
     )
     drop_all: float = Field(
         default=0.05, ge=0, le=1, description="probability of dropping all inputs at once"
-    )
-    keep_one: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="probability of keeping one input, chosen uniformly, and dropping the others",
     )
     denoising_steps: int = Field(
         default=10, ge=1, le=1000, description="steps of the model from pure noise"
@@ -67,11 +61,6 @@ class ConditionalDecoderTraining(Training):
     def _check(self) -> Self:
         if not any(self.terms.values()) and self.perceptual is None:
             raise ValueError("terms: give at least one of them a weight, or add perceptual")
-        if self.drop_all + self.keep_one > 1:
-            raise ValueError(
-                "drop_all and keep_one exclude each other; expected a sum of at most 1, got "
-                f"{self.drop_all + self.keep_one:g}"
-            )
         if self.data.cache is not None:
             raise ValueError("data.cache holds latents, and pictures are compared by their pixels")
         return self

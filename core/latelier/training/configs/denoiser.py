@@ -9,9 +9,9 @@ from typing_extensions import override
 from latelier.contracts.frozen import Frozen
 from latelier.pipeline.storage.sources import DEFAULT_FIRST_STAGE
 from latelier.training.configs.components import ComponentChoice
+from latelier.training.configs.conditioned import ConditionedTraining
 from latelier.training.configs.loss import LossConfig
 from latelier.training.configs.noise import NoiseConfig
-from latelier.training.configs.training import Training
 
 _Level = Annotated[float, Field(gt=0, le=1)]
 
@@ -30,7 +30,7 @@ class ValidationConfig(Frozen):
     )
 
 
-class PredictionTraining(Training):
+class PredictionTraining(ConditionedTraining):
     """The fields of trainings on a denoiser's predictions."""
 
     noise: NoiseConfig | None = Field(
@@ -45,15 +45,6 @@ class PredictionTraining(Training):
         description="recompute the denoiser's activations in the backward pass: far less memory "
         "for about a third more time",
     )
-    drop_all: float = Field(
-        default=0.0, ge=0, le=1, description="probability of dropping all inputs at once"
-    )
-    keep_one: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        description="probability of keeping one input, chosen uniformly, and dropping the others",
-    )
     fit_samples: int = Field(
         default=20_000, ge=1, description="training samples that conditioners are fitted on"
     )
@@ -61,15 +52,6 @@ class PredictionTraining(Training):
     @abstractmethod
     def locate_first_stage(self) -> tuple[str, str]:
         """Return the field that names the first stage or a model that has it, and the name."""
-
-    @model_validator(mode="after")
-    def _check_probabilities(self) -> "PredictionTraining":
-        if self.drop_all + self.keep_one > 1:
-            raise ValueError(
-                f"drop_all and keep_one exclude each other; expected a sum of at most 1, got "
-                f"{self.drop_all + self.keep_one:g}"
-            )
-        return self
 
 
 class ConditionerTraining(Frozen):

@@ -1,8 +1,6 @@
 """The components of a LoRA's training."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from latelier.checkpoints.adapter import LoadedAdapter, adapter_component
 from latelier.checkpoints.component import Component
@@ -12,9 +10,13 @@ from latelier.kernel.atelier import Atelier
 from latelier.nn.low_rank import LowRankLayer
 from latelier.nn.views import replace_layers
 from latelier.pipeline.pipeline import Pipeline
-from latelier.training.components import collect_sources, describe_base, load_base_model
+from latelier.training.components import (
+    collect_sources,
+    describe_base,
+    load_base_model,
+    resolve_inputs,
+)
 from latelier.training.conditioning import check_sources
-from latelier.training.configs.components import InputSource
 from latelier.training.configs.lora import LoraTraining
 from latelier.training.data.samples import TrainingSamples
 from latelier.training.lora.targets import create_lora
@@ -51,7 +53,7 @@ def resolve_parts(config: LoraTraining, samples: TrainingSamples, atelier: Ateli
     """
     base = load_base_model("model", config.model, atelier).with_merged_weights()
     lora = create_lora(find_layers(base.base_modules()), config)
-    inputs = _resolve_inputs(base, config, samples[0])
+    inputs = resolve_inputs(base, config.inputs, samples[0])
     sources = collect_sources(base, config.model, inputs)
     check_sources(inputs, samples.list_fields(), "input")
     view = add_layers(base, lora)
@@ -103,12 +105,3 @@ def add_layers(base: Pipeline, lora: Lora) -> Pipeline:
             name: view_of(f"conditioners.{name}") for name in base.conditioner_components
         },
     )
-
-
-def _resolve_inputs(
-    base: Pipeline, config: LoraTraining, sample: Mapping[str, Any]
-) -> Mapping[str, InputSource]:
-    """Return the source of each public input that training provides."""
-    if config.inputs is not None:
-        return config.inputs
-    return {name: InputSource(source=name) for name in base.inputs if name in sample}
