@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from latelier.contracts.components import PictureGeometry
 from latelier.contracts.errors import CompatibilityError, PluginError
 from latelier.contracts.images.pixels import tensor_to_pil
 from latelier.engine import Engine
@@ -156,6 +157,16 @@ def test_an_adapter_of_that_name_that_knows_nothing_is_passed_over(model, withou
     monkeypatch.setattr(type(model.conditioners["small"].config), "knows_pixels", False)
     request = {"prompt": "a red cat in a meadow", "small": RED, "seed": 1}
     assert np.array_equal(pixels(model.generate(**request)), pixels(without.generate(**request)))
+
+
+def test_of_a_conditioner_that_knows_no_pixels_nothing_is_known(model):
+    builder = model.condition_builder()
+    rows = builder.read({"prompt": "a red cat in a meadow", "small": RED})
+    geometry = PictureGeometry.of_picture(SIZE, SIZE, model.first_stage)
+    known = builder.known_pixels(("small", "text"), rows, 1, geometry)
+    assert known.shape == (1, 8, SIZE, SIZE)
+    assert known[:, :4].any()
+    assert not known[:, 4:].any()
 
 
 def test_known_pixels_of_a_wrong_shape_name_the_conditioner(model, monkeypatch):
